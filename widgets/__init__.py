@@ -1,0 +1,29 @@
+"""Pictures and interactive widgets of the course.
+
+Names load on first use, so that `import widgets` costs nothing and works where no Jupyter runs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+_HOMES = {
+    "Broadcasting": "widgets.broadcasting",
+    "GraphViewer": "widgets.graph_viewer",
+    "Interactive": "widgets.base",
+    "Logits": "widgets.logits",
+    "show": "widgets.figure",
+    "subplots": "widgets.style",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'widgets' has no attribute {name!r}; it has {', '.join(__all__)}.")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

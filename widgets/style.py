@@ -1,0 +1,134 @@
+"""The look of every picture in the course: colours, markers, line styles, sizes.
+
+Colours are those of Okabe and Ito, which stay apart for colour-blind readers. Colour never stands alone: `series(i)`
+gives each line its colour together with a marker and a line style, and `HATCHES` does the same for areas. Every picture
+is a white card, so that it reads the same in a light and in a dark notebook.
+
+Nothing here touches pyplot: widgets draw in threads where pyplot's global state is not safe.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib
+from matplotlib import cycler
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+BLUE = "#0072B2"
+VERMILLION = "#D55E00"
+GREEN = "#009E73"
+PURPLE = "#CC79A7"
+ORANGE = "#E69F00"
+SKY_BLUE = "#56B4E9"
+BLACK = "#000000"
+# Yellow belongs to the palette but has no contrast on white: for areas with a dark edge only, never for lines or text.
+YELLOW = "#F0E442"
+
+INK = "#1B1F24"
+MUTED = "#57606A"
+RULE = "#D0D7DE"
+PAPER = "#FFFFFF"
+
+COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY_BLUE, BLACK)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+HATCHES = ("", "//", "\\\\", "..", "xx", "--", "++")
+
+# One inch is 100 CSS pixels, so that 10 points are 14 pixels: the size of the text around the picture.
+PIXELS_PER_INCH = 100
+# Two image pixels for each CSS pixel: crisp on high-density screens.
+PIXEL_RATIO = 2
+
+RC: dict[str, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.titlecolor": INK,
+    "axes.labelsize": 10,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "axes.prop_cycle": cycler(color=COLOURS) + cycler(linestyle=LINE_STYLES) + cycler(linewidth=[2.0] * len(COLOURS)),
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "text.color": INK,
+    "legend.frameon": False,
+    "figure.facecolor": PAPER,
+    "axes.facecolor": PAPER,
+    "hatch.linewidth": 0.8,
+    "lines.markersize": 6,
+}
+
+
+def series(index: int) -> dict[str, Any]:
+    """Colour, marker and line style of the `index`-th line of a picture, as keywords of `Axes.plot`.
+
+    >>> series(1)
+    {'color': '#D55E00', 'marker': 's', 'linestyle': '--', 'linewidth': 2.0}
+    """
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "marker": MARKERS[index % len(MARKERS)],
+        "linestyle": LINE_STYLES[index % len(LINE_STYLES)],
+        "linewidth": 2.0,
+    }
+
+
+def subplots(
+    rows: int = 1, columns: int = 1, *, width: int = 640, height: int = 360, **keywords: Any
+) -> tuple[Figure, Any]:
+    """A figure in the course's style with its axes, as `pyplot.subplots` gives them but without pyplot.
+
+    Arguments:
+        rows, columns: the grid of axes.
+        width, height: size in CSS pixels.
+        keywords: passed on to `Figure.subplots` (`sharex`, `width_ratios`, ...).
+
+    >>> figure, axes = subplots(1, 2, width=600, height=300)
+    >>> len(axes), figure.get_size_inches().tolist()
+    (2, [6.0, 3.0])
+    """
+    with matplotlib.rc_context(RC):
+        figure = Figure(
+            figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), dpi=PIXELS_PER_INCH, layout="constrained"
+        )
+        FigureCanvasAgg(figure)
+        return figure, figure.subplots(rows, columns, **keywords)
+
+
+def label_line_end(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
+    """Write a line's name just right of its last point, in its colour: read sooner than a legend.
+
+    >>> figure, axes = subplots()
+    >>> label_line_end(axes, 1.0, 2.0, "loss", BLUE)
+    >>> axes.texts[0].get_text()
+    'loss'
+    """
+    axes.annotate(
+        text,
+        (x, y),
+        xytext=(6, 0),
+        textcoords="offset points",
+        color=colour,
+        va="center",
+        fontsize=10,
+        fontweight="bold",
+        annotation_clip=False,
+    )
