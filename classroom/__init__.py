@@ -1,0 +1,1 @@
+"""Checks, hints and the gradschool command."""

@@ -1,0 +1,238 @@
+"""What an exercise is: the format of a lesson's `checks.py`.
+
+A lesson folder `course/NN_name/` holds one `checks.py`, ordinary Python, that defines a list named `exercises`. The right
+answer and the wrong ones are functions, and a wrong one carries, as its docstring, the sentence that the student reads:
+
+    import kernel
+
+    from classroom.spec import Case, Exercise
+
+
+    def softmax(logits):
+        shifted = kernel.exp(logits - logits.max(axis=1, keepdims=True))
+        return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+    def without_shift(logits):
+        \"\"\"exp(1000) is inf and inf/inf is nan: subtract each row's largest logit before the exponential.\"\"\"
+        exponentials = kernel.exp(logits)
+        return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+    def softmax_cases(random, dtype):
+        yield Case(kernel.tensor([[1.0, 2.0, 3.0]], dtype=dtype))                              # public: shown to the student
+        yield Case(kernel.tensor(random.normal(size=(4, 5)), dtype=dtype, requires_grad=True))
+        yield Case(kernel.tensor(1000 * random.normal(size=(2, 3)), dtype=dtype), note="large logits")
+
+
+    exercises = [
+        Exercise(
+            softmax,
+            title="Probabilities from logits",
+            points=3,
+            cases=softmax_cases,
+            misconceptions=(without_shift, ...),
+            hints=("...", "...", "..."),
+        ),
+    ]
+
+The student writes a function of the reference's name and parameters, and calls `check("softmax")`. Reference, wrong
+answers and the student's cell are run as source text: after the exercise's `setup` and the references that it `uses`,
+in a namespace of their own. So each of them must stand alone: names from elsewhere in checks.py are not there.
+
+Arguments are what they are in the Case: a kernel Tensor arrives as a Tensor (rebuilt on the device of the check), a NumPy
+array as an array, and numbers, strings, None, tuples, lists and dicts of these as themselves. If an argument is a Tensor
+with `requires_grad=True`, the gradient of the answer with respect to it is compared too.
+
+An exercise whose answer is a value (a number, a string, a dict to fill in) has no cases: its reference is a function
+without parameters that returns the value, the student's cell assigns the name, and the stub in the notebook is `...`:
+
+    def promoted():                      # student: promoted = {"int64 + float32": ..., "bool + int64": ...}
+        return {"int64 + float32": "float32", "bool + int64": "int64"}
+
+    def numpy_rule():
+        \"\"\"NumPy widens to float64 here; the kernel, like PyTorch, keeps the dtype of the floating operand.\"\"\"
+        return {"int64 + float32": "float64"}
+
+    Exercise(promoted, title="...", points=1, misconceptions=(numpy_rule, ...), hints=(...))
+
+There a wrong dict may name only some of the keys; it is recognised when the student's entries agree on all of these.
+
+A function's stub in the student's notebook is `raise NotImplementedError("write your answer here")`.
+"""
+
+import importlib.util
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+SETUP = "import math\nimport numpy as np\nimport kernel\n"
+TOLERANCE = {"float64": 1e-9, "float32": 1e-5, "float16": 1e-3}
+
+CaseGenerator = Callable[[np.random.Generator, str], "Iterable[Case]"]
+
+
+class SpecError(ValueError):
+    """A checks.py that does not say what it must, in a sentence for its author."""
+
+
+class Case:
+    """One call of the answer: `Case(first, second, note="large logits")`.
+
+    Arguments:
+        arguments: the positional arguments; Tensors, arrays, numbers, strings, None and tuples, lists, dicts of these.
+        note: what is special about this case, shown to the student when it is the one that fails.
+    """
+
+    def __init__(self, *arguments: Any, note: str = "") -> None:
+        self.arguments = arguments
+        self.note = note
+
+    def __repr__(self) -> str:
+        return f"Case({', '.join(map(repr, self.arguments))}, note={self.note!r})"
+
+
+@dataclass(frozen=True)
+class Program:
+    """A function or class as source text: its name, its source and its docstring in one line."""
+
+    name: str
+    source: str
+    sentence: str
+
+    @classmethod
+    def of(cls, function: Callable) -> "Program":
+        """The program that defines `function`, read from its file."""
+        source = textwrap.dedent(inspect.getsource(function))
+        return cls(function.__name__, source, " ".join((inspect.getdoc(function) or "").split()))
+
+    def binding(self, name: str) -> str:
+        """Source that defines `name` as this program does, whatever it is called itself."""
+        return self.source if name == self.name else f"{self.source}\n{name} = {self.name}\n"
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise; see the head of this module for the whole format.
+
+    Arguments:
+        function: the reference (a function or class). Its name is the exercise's name, unique in the course; its
+            parameters are the signature that the student keeps.
+        title: a few words for the box and the map.
+        points: what a right answer earns; there is no part of them.
+        hints: three, from a nudge to nearly the line itself.
+        misconceptions: at least four wrong answers, each with its sentence as docstring.
+        cases: generator of cases from a numpy Generator and a dtype name; None where the answer is a value.
+        public: how many of the first cases are fixed (they ignore `random`) and may be shown with their values.
+        uses: names of earlier exercises whose references stand before the answer.
+        setup: source that runs first; what the lesson's own first cell imports for the student.
+        driver: a function `driver(answer, *arguments)`, run beside the answer, whose result is compared instead of
+            `answer(*arguments)`; for classes, for views and copies, for anything that needs more than one call.
+        mutates: parameters that the answer is meant to change in place; they are compared after the call.
+        dtypes: the dtypes in which every case is run.
+        devices: where the reference works; a check runs on the first, the tests on all.
+        wide_reference: expect the values of the reference in float64; False where the dtype's own rounding is the point.
+        tolerance: largest difference by dtype, relative to the larger of 1 and the largest expected magnitude.
+        seconds: wall-clock limit of the whole run.
+    """
+
+    function: Callable
+    title: str
+    points: int
+    hints: tuple[str, str, str]
+    misconceptions: tuple[Callable, ...]
+    cases: CaseGenerator | None = None
+    public: int = 1
+    uses: tuple[str, ...] = ()
+    setup: str = SETUP
+    driver: Callable | None = None
+    mutates: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ("float64", "float32")
+    devices: tuple[str, ...] = ("cpu", "strict")
+    wide_reference: bool = True
+    tolerance: dict[str, float] = field(default_factory=TOLERANCE.copy)
+    seconds: float = 10.0
+
+    # The sources are read while the file on disk is the one that was imported; an editor may change it later.
+    reference: Program = field(init=False)
+    wrong: tuple[Program, ...] = field(init=False)
+    drive: Program | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reference", Program.of(self.function))
+        object.__setattr__(self, "wrong", tuple(Program.of(function) for function in self.misconceptions))
+        object.__setattr__(self, "drive", Program.of(self.driver) if self.driver else None)
+        self._validate()
+
+    @property
+    def name(self) -> str:
+        """What the student defines, and what `check` is called with."""
+        return self.reference.name
+
+    @property
+    def is_value(self) -> bool:
+        """True where the answer is a named value and not a function."""
+        return self.cases is None
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the arguments of a case, as the box shows them."""
+        names = tuple(inspect.signature(self.driver or self.function).parameters)
+        return names[1:] if self.driver else names
+
+    @property
+    def signature(self) -> str:
+        """`softmax(logits)`, or the bare name of a value."""
+        return self.name if self.is_value else f"{self.name}{inspect.signature(self.function)}"
+
+    def generate(self, seed: int, dtype: str) -> list[Case]:
+        """The cases of one run; the same seed and dtype give the same cases."""
+        if self.cases is None:
+            return [Case()]
+        return list(self.cases(np.random.default_rng(seed), dtype))
+
+    def solution(self) -> str:
+        """The reference as a student's cell would hold it."""
+        if not self.is_value:
+            return self.reference.source
+        return f"{self.reference.source}\n{self.name} = {self.name}()\n"
+
+    def _validate(self) -> None:
+        if len(self.hints) != 3:
+            raise SpecError(f"exercise {self.name} has {len(self.hints)} hints; give a ladder of three.")
+        if self.is_value and inspect.signature(self.function).parameters:
+            raise SpecError(f"exercise {self.name} takes arguments but has no cases; give cases=.")
+        for program in self.wrong:
+            if not program.sentence:
+                raise SpecError(f"misconception {program.name} of {self.name} needs a docstring: the sentence to show.")
+        names = [program.name for program in self.wrong]
+        if len({self.name, *names}) != 1 + len(names):
+            raise SpecError(f"the programs of exercise {self.name} need different names; they are {names}.")
+        unknown = set(self.mutates) - set(self.parameters)
+        if unknown:
+            raise SpecError(
+                f"exercise {self.name} cannot mutate {sorted(unknown)}: its parameters are {self.parameters}."
+            )
+
+
+def load(file: Path) -> list[Exercise]:
+    """The exercises of one checks.py.
+
+    Errors: SpecError when the file defines no list named `exercises`.
+    """
+    name = f"gradschool_checks_{file.parent.name}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    module = importlib.util.module_from_spec(spec)
+    # inspect finds the source of a class through its module's entry here.
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    exercises = getattr(module, "exercises", None)
+    if not isinstance(exercises, list) or not all(isinstance(exercise, Exercise) for exercise in exercises):
+        raise SpecError(f"{file} must define `exercises`, a list of Exercise.")
+    return exercises
