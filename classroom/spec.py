@@ -1,7 +1,7 @@
 """What an exercise is: the format of a lesson's `checks.py`.
 
-A lesson folder `course/NN_name/` holds one `checks.py`, ordinary Python, that defines a list named `exercises`. The right
-answer and the wrong ones are functions, and a wrong one carries, as its docstring, the sentence that the student reads:
+A lesson folder `course/NN_name/` holds one `checks.py`, ordinary Python, that defines a list named `exercises`. The
+right answer and the wrong ones are functions, and a wrong one carries, as its docstring, the sentence for the student:
 
     import kernel
 
@@ -20,7 +20,7 @@ answer and the wrong ones are functions, and a wrong one carries, as its docstri
 
 
     def softmax_cases(random, dtype):
-        yield Case(kernel.tensor([[1.0, 2.0, 3.0]], dtype=dtype))                              # public: shown to the student
+        yield Case(kernel.tensor([[1.0, 2.0, 3.0]], dtype=dtype))  # public: the student sees its values
         yield Case(kernel.tensor(random.normal(size=(4, 5)), dtype=dtype, requires_grad=True))
         yield Case(kernel.tensor(1000 * random.normal(size=(2, 3)), dtype=dtype), note="large logits")
 
@@ -40,9 +40,9 @@ The student writes a function of the reference's name and parameters, and calls 
 answers and the student's cell are run as source text: after the exercise's `setup` and the references that it `uses`,
 in a namespace of their own. So each of them must stand alone: names from elsewhere in checks.py are not there.
 
-Arguments are what they are in the Case: a kernel Tensor arrives as a Tensor (rebuilt on the device of the check), a NumPy
-array as an array, and numbers, strings, None, tuples, lists and dicts of these as themselves. If an argument is a Tensor
-with `requires_grad=True`, the gradient of the answer with respect to it is compared too.
+Arguments are what they are in the Case: a kernel Tensor arrives as a Tensor (rebuilt on the device of the check), a
+NumPy array as an array, and numbers, strings, None, tuples, lists and dicts of these as themselves. If an argument is a
+Tensor with `requires_grad=True`, the gradient of the answer with respect to it is compared too.
 
 An exercise whose answer is a value (a number, a string, a dict to fill in) has no cases: its reference is a function
 without parameters that returns the value, the student's cell assigns the name, and the stub in the notebook is `...`:
@@ -137,7 +137,7 @@ class Exercise:
         mutates: parameters that the answer is meant to change in place; they are compared after the call.
         dtypes: the dtypes in which every case is run.
         devices: where the reference works; a check runs on the first, the tests on all.
-        wide_reference: expect the values of the reference in float64; False where the dtype's own rounding is the point.
+        wide_reference: expect the values of the reference in float64; False where the dtype's rounding is the point.
         tolerance: largest difference by dtype, relative to the larger of 1 and the largest expected magnitude.
         seconds: wall-clock limit of the whole run.
     """
