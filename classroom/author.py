@@ -19,6 +19,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from classroom.course import Lesson
+from classroom.files import write_atomically
 from classroom.student import SolutionMarkerError, student_version
 
 CELL_TIMEOUT_SECONDS = 60
@@ -54,7 +55,7 @@ def build_notebook(twin: Path) -> bool:
     after = nbformat.writes(notebook) + "\n"
     if after == before:
         return False
-    write_atomically(target, after)
+    write_atomically(target, after.encode())
     return True
 
 
@@ -179,14 +180,6 @@ def differences(twin: Path) -> list[str]:
     if counts != list(range(1, len(counts) + 1)):
         problems.append(f"the execution counts are {counts}, not 1 to {len(counts)}")
     return problems
-
-
-def write_atomically(target: Path, text: str) -> None:
-    """Write `text` so that a crash leaves either the old file or the new one."""
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=target.parent, delete=False) as file:
-        file.write(text)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, target)
 
 
 def _keys(cells: Sequence[NotebookNode]) -> list[tuple[str, str]]:

@@ -164,9 +164,3 @@ def test_a_solution_at_the_margin_leaves_its_names_and_keys(solution: str, stub:
     assert (
         without_solutions(f"a = 1\n### BEGIN SOLUTION\n{solution}\n### END SOLUTION\nb = 2") == f"a = 1\n{stub}\nb = 2"
     )
-
-
-def test_writing_leaves_no_second_file(tmp_path: Path) -> None:
-    author.write_atomically(tmp_path / "a.txt", "text\n")
-    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
-    assert (tmp_path / "a.txt").read_bytes() == b"text\n"

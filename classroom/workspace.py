@@ -1,0 +1,261 @@
+"""The student's own folder: lessons are copied into it, and nothing of the student's is ever overwritten.
+
+`gradschool lab` brings the workspace up to date and opens JupyterLab on it. What was handed out is remembered in
+`.gradschool/shipped.json`, so that a file the student changed can be told from one that only the course changed.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import Enum
+from pathlib import Path, PurePosixPath
+
+import nbformat
+
+from classroom.course import Lesson
+from classroom.files import write_atomically
+from classroom.student import student_version
+
+PRIVATE = ".gradschool"
+BACKUPS = "backups"
+# What nbformat raises for a file that is no notebook, or JSON but none.
+UNREADABLE = (ValueError, nbformat.ValidationError, KeyError, AttributeError, TypeError)
+NO_NEWS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+
+
+class WorkspaceError(ValueError):
+    """Something in the workspace stands in the way; the message is one sentence for the student."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a file holds: `content`, the hash of its bytes, and `work`, the hash of what a person wrote in it.
+
+    Running a notebook changes its bytes and not its cells: that is no work, and needs no second copy.
+    """
+
+    content: str
+    work: str
+
+    @classmethod
+    def of(cls, data: bytes, name: str) -> "Fingerprint":
+        content = hashlib.sha256(data).hexdigest()
+        if not name.endswith(".ipynb"):
+            return cls(content, content)
+        try:
+            written = [[cell["cell_type"], "".join(cell["source"])] for cell in json.loads(data)["cells"]]
+        except (ValueError, TypeError, KeyError):
+            return cls(content, content)  # no notebook, whatever its name says
+        return cls(content, hashlib.sha256(json.dumps(written).encode()).hexdigest())
+
+
+class Step(Enum):
+    """What an update does with one file."""
+
+    ADD = "added"
+    RESTORE = "put back"
+    UPDATE = "updated"
+    BESIDE = "changed by you and by the course"
+    LEAVE = "left alone"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line of what an update tells the student: `path` in the workspace, and where the new or old version went."""
+
+    step: Step
+    path: PurePosixPath
+    other: PurePosixPath | None = None
+
+
+def decide(shipped: Fingerprint | None, current: Fingerprint | None, new: Fingerprint) -> Step:
+    """What to do with a file, from its last handed-out version, the student's version and the course's new one."""
+    if current is None:
+        return Step.ADD if shipped is None else Step.RESTORE
+    if current == new or shipped == new:
+        return Step.LEAVE
+    if shipped is None:
+        return Step.LEAVE if current.work == new.work else Step.BESIDE
+    if current == shipped:
+        return Step.UPDATE
+    if new.work in (shipped.work, current.work):
+        return Step.LEAVE  # the course changed nothing that the student has not got
+    return Step.UPDATE if current.work == shipped.work else Step.BESIDE
+
+
+def update(workspace: Path, lessons: Sequence[Lesson]) -> list[Change]:
+    """Bring `workspace` up to date with the course; returns what changed, in order."""
+    workspace.mkdir(parents=True, exist_ok=True)
+    shipped = _read_shipped(workspace)
+    changes = []
+    for path, data in handed_out(lessons):
+        target = workspace / path
+        if target.exists() and not target.is_file():
+            raise WorkspaceError(f"{target} is no file; move it away, so that the lesson's own can be put there")
+        new = Fingerprint.of(data, path.name)
+        old = shipped.get(str(path))
+        current_data = target.read_bytes() if target.exists() else None
+        current = None if current_data is None else Fingerprint.of(current_data, path.name)
+        step, other = decide(old, current, new), None
+        if step is Step.BESIDE:
+            other = _free_name(workspace, path)
+            write_atomically(workspace / other, data)
+        elif step is not Step.LEAVE:
+            if step is Step.UPDATE and current != old:
+                other = back_up(workspace, path)  # the outputs of the student's own runs
+            write_atomically(target, data)
+        if old != new:
+            shipped[str(path)] = new
+            # After each file: an update that is broken off must not take a new version for the student's work.
+            _write_shipped(workspace, shipped)
+        if step is not Step.LEAVE:
+            changes.append(Change(step, path, other))
+    return changes
+
+
+def handed_out(lessons: Sequence[Lesson]) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """Everything a student is given, by its path in the workspace: the notebooks and the files in `data`."""
+    for lesson in lessons:
+        for notebook in lesson.notebooks:
+            yield PurePosixPath(lesson.name, notebook.name), _for_student(notebook)
+        for file in lesson.data:
+            yield PurePosixPath(lesson.name, *file.relative_to(lesson.folder).parts), file.read_bytes()
+
+
+def reset(workspace: Path, lesson: Lesson, exercise: str | None = None) -> PurePosixPath | None:
+    """Give the student's exercises of `lesson`, or one of them, their first state back.
+
+    Returns where the student's version was kept, or None if there was none.
+    """
+    source = lesson.folder / "exercises.ipynb"
+    if not source.is_file():
+        raise WorkspaceError(f"lesson {lesson.name} has no exercises to reset")
+    path = PurePosixPath(lesson.name, source.name)
+    target = workspace / path
+    fresh = _for_student(source)
+    if exercise is not None:
+        fresh = _with_one_cell_reset(target, fresh, exercise)
+    kept = back_up(workspace, path) if target.exists() else None
+    write_atomically(target, fresh)
+    return kept
+
+
+def back_up(workspace: Path, path: PurePosixPath) -> PurePosixPath:
+    """Copy the student's file to the folder `backups`, under the time of day; returns where."""
+    kept = PurePosixPath(BACKUPS, f"{datetime.now():%Y-%m-%d %H.%M.%S.%f}", path)
+    (workspace / kept).parent.mkdir(parents=True)
+    shutil.copy2(workspace / path, workspace / kept)
+    return kept
+
+
+def lab_command(workspace: Path, lesson: Lesson, port: int | None = None, browser: bool = True) -> list[str]:
+    """The command that opens JupyterLab at `lesson`, in this very Python.
+
+    Settings, layout and kernel lie in the workspace, so that the student's other use of JupyterLab stays as it is.
+    """
+    private = workspace / PRIVATE
+    settings = private / "lab-settings"
+    write_atomically(settings / "overrides.json", json.dumps(NO_NEWS, indent=1).encode())
+    _write_kernelspec(private / "jupyter" / "kernels" / "python3")
+    command = [
+        *(sys.executable, "-m", "jupyterlab"),
+        f"--ServerApp.root_dir={workspace}",
+        f"--LabApp.default_url=/lab/tree/{lesson.name}/lesson.ipynb",
+        f"--LabApp.app_settings_dir={settings}",
+        f"--LabApp.workspaces_dir={private / 'lab-workspaces'}",
+        "--LabApp.extension_manager=readonly",
+    ]
+    if port is not None:
+        command.append(f"--ServerApp.port={port}")
+    if not browser:
+        command.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")  # a container has no other user
+    return command
+
+
+def lab_environment(workspace: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of JupyterLab and of its kernels: progress goes to this workspace, "python3" is this Python."""
+    search = [str(workspace / PRIVATE / "jupyter"), *filter(None, [environ.get("JUPYTER_PATH")])]
+    return {**environ, "GRADSCHOOL_WORKSPACE": str(workspace), "JUPYTER_PATH": os.pathsep.join(search)}
+
+
+def run_lab(command: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run JupyterLab until it ends; Ctrl-C is JupyterLab's to answer."""
+    with subprocess.Popen(command, env=environment) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
+
+
+def _for_student(notebook: Path) -> bytes:
+    if notebook.name == "lesson.ipynb":
+        return notebook.read_bytes()
+    student = student_version(nbformat.read(notebook, as_version=4))
+    return (nbformat.writes(student) + "\n").encode()
+
+
+def _with_one_cell_reset(target: Path, fresh: bytes, exercise: str) -> bytes:
+    """The student's notebook with the cells of `exercise` as they were handed out."""
+    if not target.is_file():
+        raise WorkspaceError(f"{target} does not exist; `gradschool lab` puts it there")
+    try:
+        student = nbformat.read(target, as_version=4)
+    except UNREADABLE:
+        raise WorkspaceError(f"{target} cannot be read as a notebook; reset the whole lesson instead") from None
+    stubs = {name: cell for cell in nbformat.reads(fresh.decode(), as_version=4).cells if (name := _grade_id(cell))}
+    if exercise not in stubs:
+        raise WorkspaceError(f"there is no exercise {exercise!r} in {target.name}; there are {', '.join(stubs)}")
+    places = [index for index, cell in enumerate(student.cells) if _grade_id(cell) == exercise]
+    if not places:
+        raise WorkspaceError(f"the cell of {exercise!r} is gone from {target.name}; reset the whole lesson instead")
+    for index in places:
+        student.cells[index] = stubs[exercise]
+    return (nbformat.writes(student) + "\n").encode()
+
+
+def _grade_id(cell: nbformat.NotebookNode) -> str | None:
+    return cell.metadata.get("nbgrader", {}).get("grade_id")
+
+
+def _free_name(workspace: Path, path: PurePosixPath) -> PurePosixPath:
+    """`exercises-new-version.ipynb`, or with the first number that is free."""
+    number = 1
+    while True:
+        name = path.with_stem(f"{path.stem}-new-version" + (f"-{number}" if number > 1 else ""))
+        if not (workspace / name).exists():
+            return name
+        number += 1
+
+
+def _write_kernelspec(folder: Path) -> None:
+    from ipykernel.kernelspec import get_kernel_dict
+
+    spec = {**get_kernel_dict(), "display_name": "Python 3 (gradschool)"}
+    write_atomically(folder / "kernel.json", json.dumps(spec, indent=1).encode())
+
+
+def _shipped_file(workspace: Path) -> Path:
+    return workspace / PRIVATE / "shipped.json"
+
+
+def _read_shipped(workspace: Path) -> dict[str, Fingerprint]:
+    """What was handed out. Without it, or if it is broken, every file counts as the student's own work."""
+    try:
+        known = json.loads(_shipped_file(workspace).read_text(encoding="utf-8"))
+        return {path: Fingerprint(**entry) for path, entry in known.items()}
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _write_shipped(workspace: Path, shipped: Mapping[str, Fingerprint]) -> None:
+    text = json.dumps({path: asdict(entry) for path, entry in sorted(shipped.items())}, indent=1)
+    write_atomically(_shipped_file(workspace), text.encode())
