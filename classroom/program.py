@@ -1,0 +1,186 @@
+"""Run one program on the cases of an exercise, and turn what it gives into plain data.
+
+The same code runs a student's answer in the worker and the references and misconceptions in the parent. Values travel
+as a tree of JSON beside named arrays (an .npz), never as pickle:
+
+    None, True, 3, 2.5, "text"                        as themselves
+    {"tensor": "a0", "requires_grad": false}          a kernel Tensor
+    {"array": "a1"} · {"scalar": "a2"}                a NumPy array · a NumPy scalar
+    {"list": [...]} · {"tuple": [...]} · {"dict": [[key, value], ...]}
+    {"dtype": "float32"} · {"open": true}             a dtype · the `...` of a stub
+    {"other": "function"}                             anything else, by the name of its type
+"""
+
+import io
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+import kernel
+
+CELL = "<your cell>"
+PLAIN_KINDS = "biufc"
+DEEPEST = 12
+
+Arrays = dict[str, np.ndarray]
+
+
+def pack(value: Any, arrays: Arrays, depth: int = 0) -> Any:
+    """`value` as a tree of JSON; its arrays are added to `arrays`."""
+
+    def keep(kind: str, array: np.ndarray, **more: Any) -> dict:
+        if array.dtype.kind not in PLAIN_KINDS:
+            return {"other": f"array of {array.dtype.name} values"}
+        key = f"a{len(arrays)}"
+        arrays[key] = array
+        return {kind: key, **more}
+
+    if value is None or type(value) in (bool, float, str):
+        return value
+    if type(value) is int and abs(value) < 2**63:
+        return value
+    if value is Ellipsis:
+        return {"open": True}
+    if isinstance(value, kernel.Tensor):
+        return keep("tensor", np.array(value.detach().cpu().numpy()), requires_grad=bool(value.requires_grad))
+    if isinstance(value, np.ndarray):
+        return keep("array", np.array(value))
+    if isinstance(value, np.generic):
+        return keep("scalar", np.array(value))
+    if isinstance(value, np.dtype):
+        return {"dtype": value.name}
+    if isinstance(value, type) and issubclass(value, np.generic):
+        return {"dtype": value.__name__}
+    if depth < DEEPEST:
+        if type(value) in (list, tuple):
+            return {type(value).__name__: [pack(item, arrays, depth + 1) for item in value]}
+        if type(value) is dict:
+            items = [[pack(k, arrays, depth + 1), pack(v, arrays, depth + 1)] for k, v in value.items()]
+            return {"dict": items}
+    return {"other": type(value).__name__}
+
+
+def unpack(tree: Any, arrays: Arrays, device: str) -> Any:
+    """The value that `pack` was given, its Tensors on `device`."""
+    if not isinstance(tree, dict):
+        return tree
+    match tree:
+        case {"tensor": key, "requires_grad": requires_grad}:
+            array = arrays[key]
+            return kernel.tensor(array, dtype=array.dtype.name, device=device, requires_grad=requires_grad)
+        case {"array": key}:
+            return np.array(arrays[key])
+        case {"scalar": key}:
+            return arrays[key][()]
+        case {"dtype": name}:
+            return np.dtype(name)
+        case {"list": items}:
+            return [unpack(item, arrays, device) for item in items]
+        case {"tuple": items}:
+            return tuple(unpack(item, arrays, device) for item in items)
+        case {"dict": items}:
+            return {unpack(k, arrays, device): unpack(v, arrays, device) for k, v in items}
+    raise TypeError(f"an argument of a case cannot be {tree}; use tensors, arrays, numbers, strings, lists, dicts.")
+
+
+def to_bytes(tree: Any, arrays: Arrays) -> bytes:
+    """Tree and arrays as one .npz; the tree is its member `tree`, JSON in bytes."""
+    buffer = io.BytesIO()
+    text = json.dumps(tree).encode()
+    np.savez(buffer, tree=np.frombuffer(text, dtype=np.uint8), **arrays)
+    return buffer.getvalue()
+
+
+def from_bytes(data: bytes) -> tuple[Any, Arrays]:
+    """The inverse of `to_bytes`, for data that is trusted: the worker reading its job."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        arrays = {key: archive[key] for key in archive.files}
+    return json.loads(arrays.pop("tree").tobytes()), arrays
+
+
+def weights(shape: tuple[int, ...]) -> np.ndarray:
+    """The fixed vector of the vector-Jacobian product that compares gradients: no two neighbours alike."""
+    size = int(np.prod(shape))
+    return (1.0 + 0.5 * np.cos(np.arange(size))).reshape(shape)
+
+
+def run(job: dict, arrays: Arrays, arm: Callable[[], None] = lambda: None) -> Iterator[tuple[dict, Arrays]]:
+    """Run the program of `job` and yield what happened, event by event, each with its own arrays.
+
+    First `{"loaded": true, "found": ..., "defined": [...]}` or `{"error": ...}` and nothing more; then, for each case,
+    `{"value", "gradients", "after"}` or `{"error"}`. `arm` is called once the trusted sources stand.
+    """
+    name, device = job["name"], job["device"]
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    for source in job["prelude"]:
+        exec(compile(source, "<set-up>", "exec"), namespace)
+    driver = None
+    if job["driver"]:
+        exec(compile(job["driver"]["source"], "<set-up>", "exec"), namespace)
+        driver = namespace.pop(job["driver"]["name"])
+    namespace.pop(name, None)
+    before = set(namespace)
+    cases = [unpack(case, arrays, device) for case in job["cases"]]
+    arm()
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            exec(compile(job["source"], CELL, "exec"), namespace)
+        except BaseException as error:  # SystemExit and KeyboardInterrupt are mistakes of the cell like any other.
+            yield {"error": describe(error)}, {}
+            return
+        defined = sorted(key for key in set(namespace) - before if not key.startswith("__"))
+        answer = namespace.get(name)
+        found = name in namespace and (job["value"] or callable(answer))
+        yield {"loaded": True, "found": found, "exists": name in namespace, "defined": defined[:50]}, {}
+        if not found:
+            return
+        for arguments in cases:
+            results: Arrays = {}
+            try:
+                event = _call(answer, driver, arguments, job["value"], results)
+            except BaseException as error:  # As above: the next case still runs.
+                event, results = {"error": describe(error)}, {}
+            yield event, results
+
+
+def _call(answer: Any, driver: Callable | None, arguments: tuple, is_value: bool, arrays: Arrays) -> dict:
+    if is_value:
+        value = answer
+    elif driver is None:
+        value = answer(*arguments)
+    else:
+        value = driver(answer, *arguments)
+    gradients = None
+    leaves = [each for each in arguments if isinstance(each, kernel.Tensor) and each.requires_grad]
+    packed = pack(value, arrays)
+    if leaves and isinstance(value, kernel.Tensor) and value.requires_grad:
+        dtype = arrays[packed["tensor"]].dtype.name
+        seed = kernel.tensor(weights(value.shape), dtype=dtype, device=value.device)
+        value.backward(seed)
+        gradients = [pack(leaf.grad, arrays) for leaf in leaves]
+    return {"value": packed, "gradients": gradients, "after": [pack(each, arrays) for each in arguments]}
+
+
+def describe(error: BaseException) -> dict:
+    """What a sentence needs to know of an error: its type, message, the missing name, the line in the cell."""
+    line, depth, step = None, 0, error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code.co_filename == CELL:
+            line = step.tb_lineno
+        depth += 1
+        step = step.tb_next
+    if isinstance(error, SyntaxError) and error.filename == CELL:
+        line = error.lineno
+    bases = [each.__name__ for each in type(error).__mro__]
+    return {
+        "type": type(error).__name__,
+        "bases": bases,
+        "message": str(error)[:2000],
+        "name": str(getattr(error, "name", None) or "")[:200],
+        "line": line,
+        "depth": depth,
+    }
