@@ -26,7 +26,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import ipywidgets
-import matplotlib
 from matplotlib.artist import Artist
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -38,7 +37,7 @@ from widgets.figure import figure_html, image_html, png_of_pixels
 _lock = threading.RLock()
 
 _STYLE_SHEET = """
-.gradschool-widget{max-width:1000px;padding:4px 0 8px}
+.gradschool-widget{max-width:780px;padding:4px 0 8px}
 .gradschool-widget .gradschool-title{font-weight:600;font-size:var(--jp-ui-font-size2,15px);margin:0 0 2px}
 .gradschool-widget .widget-label{color:var(--jp-ui-font-color0,inherit)}
 .gradschool-widget .widget-html,.gradschool-widget .widget-html-content{height:auto;line-height:1.45}
@@ -180,7 +179,7 @@ class Canvas:
             tuple(figure.get_size_inches()),
             tuple((*axes.get_xlim(), *axes.get_ylim()) for axes in figure.axes),
         )
-        with _lock, matplotlib.rc_context(style.RC):
+        with _lock:
             if self._background is None or wanted != self._drawn_for:
                 self._canvas.draw()
                 # The layout is settled once drawn; left on, it would measure every moving text again.
@@ -283,20 +282,13 @@ class Interactive:
             f'<style onload="{html.escape(_NAME_ELEMENTS, quote=True)}">{_STYLE_SHEET}</style>'
             f'<p class="gradschool-title">{html.escape(self.title)}</p>'
         )
-        panel = ipywidgets.VBox(
-            [*(row for _, row in built.values()), ipywidgets.HBox(buttons, layout={"flex_flow": "row wrap"})],
-            layout={"flex": "1 1 320px", "max_width": "420px"},
+        # One column of controls in a narrow notebook, two in a wide one.
+        panel = ipywidgets.GridBox(
+            [row for _, row in built.values()],
+            layout={"grid_template_columns": "repeat(auto-fit, minmax(300px, 1fr))", "grid_gap": "0 24px"},
         )
-        seen = ipywidgets.VBox([self._picture], layout={"flex": "0 1 auto", "min_width": "0"})
-        self.widget = ipywidgets.VBox(
-            [
-                head,
-                ipywidgets.HBox([panel, seen], layout={"flex_flow": "row wrap", "align_items": "flex-start"}),
-                self._error,
-                self._status,
-                self._details,
-            ]
-        )
+        bar = ipywidgets.HBox(buttons, layout={"flex_flow": "row wrap"})
+        self.widget = ipywidgets.VBox([head, panel, bar, self._error, self._picture, self._status, self._details])
         self.widget.add_class("gradschool-widget")
         self._held = False
         self._shown: tuple[bytes | str, str, str] | None = None

@@ -7,7 +7,6 @@ import html
 import io
 from dataclasses import dataclass
 
-import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
@@ -53,8 +52,7 @@ def figure_html(picture: bytes | str, alt: str, caption: str) -> str:
 def png(figure: Figure) -> bytes:
     """The figure as PNG, twice as many pixels as its CSS size, with nothing in it that changes from run to run."""
     buffer = io.BytesIO()
-    with matplotlib.rc_context(style.RC):
-        figure.savefig(buffer, format="png", dpi=style.PIXELS_PER_INCH * style.PIXEL_RATIO, metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=style.PIXELS_PER_INCH * style.PIXEL_RATIO, metadata={"Software": None})
     return buffer.getvalue()
 
 

@@ -24,6 +24,8 @@ PURPLE = "#CC79A7"
 ORANGE = "#E69F00"
 SKY_BLUE = "#56B4E9"
 BLACK = "#000000"
+# Vermillion as text: as it is, it falls short of the contrast of 4.5 that small letters need on white.
+DARK_VERMILLION = "#A84A00"
 # Yellow belongs to the palette but has no contrast on white: for areas with a dark edge only, never for lines or text.
 YELLOW = "#F0E442"
 
@@ -58,6 +60,8 @@ RC: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.grid": False,
     "axes.axisbelow": True,
+    "figure.constrained_layout.w_pad": 0.1,
+    "figure.constrained_layout.h_pad": 0.1,
     "axes.unicode_minus": True,
     "axes.prop_cycle": cycler(color=COLOURS) + cycler(linestyle=LINE_STYLES) + cycler(linewidth=[2.0] * len(COLOURS)),
     "grid.color": RULE,
@@ -96,6 +100,8 @@ def subplots(
 ) -> tuple[Figure, Any]:
     """A figure in the course's style with its axes, as `pyplot.subplots` gives them but without pyplot.
 
+    It sets matplotlib's defaults to the course's, so that what is added later (titles, lines) follows them too.
+
     Arguments:
         rows, columns: the grid of axes.
         width, height: size in CSS pixels.
@@ -105,12 +111,22 @@ def subplots(
     >>> len(axes), figure.get_size_inches().tolist()
     (2, [6.0, 3.0])
     """
-    with matplotlib.rc_context(RC):
-        figure = Figure(
-            figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), dpi=PIXELS_PER_INCH, layout="constrained"
-        )
-        FigureCanvasAgg(figure)
-        return figure, figure.subplots(rows, columns, **keywords)
+    matplotlib.rcParams.update(RC)
+    figure = Figure(
+        figsize=(width / PIXELS_PER_INCH, height / PIXELS_PER_INCH), dpi=PIXELS_PER_INCH, layout="constrained"
+    )
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, **keywords)
+
+
+def number(value: float, digits: int = 4, sign: bool = False) -> str:
+    """A number as the course prints it: fixed digits, a true minus sign, never "-0.0000".
+
+    >>> number(-0.33476), number(-0.00001), number(0.2447, sign=True)
+    ('−0.3348', '0.0000', '+0.2447')
+    """
+    # Adding 0.0 turns a rounded -0.0 into 0.0.
+    return f"{round(float(value), digits) + 0.0:{'+' if sign else ''}.{digits}f}".replace("-", "−")
 
 
 def label_line_end(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
