@@ -1,0 +1,37 @@
+"""A small autodiff kernel: one definition per operation, on NumPy and CuPy.
+
+>>> x = kernel.tensor([2.0], requires_grad=True)
+>>> y = x ** 2
+>>> y.backward()
+>>> y, x.grad
+(tensor([4.], grad_fn=<PowBackward>), tensor([4.]))
+"""
+
+import numpy as _numpy
+
+from . import errors, functional, op, ops, tape, xp
+from .apply import apply
+from .check import gradcheck
+from .creation import arange, empty, eye, from_numpy, full, linspace, ones, rand, randint, randn, tensor, zeros
+from .errors import DeviceError, DtypeError, GradError, ShapeError
+from .functional import *  # noqa: F403
+from .module import Parameter
+from .op import Op
+from .tape import enable_grad, is_grad_enabled, no_grad
+from .tensor import TENSOR_TYPES as _TENSOR_TYPES
+from .tensor import Tensor, grad
+from .version import __version__
+from .xp import Generator, devices, gpu_available, manual_seed
+
+float16, float32, float64, uint8, int32, int64, bool = map(
+    _numpy.dtype, ("float16", "float32", "float64", "uint8", "int32", "int64", "bool")
+)
+FloatTensor, DoubleTensor, HalfTensor, LongTensor, IntTensor, ByteTensor, BoolTensor = (
+    "FloatTensor",
+    "DoubleTensor",
+    "HalfTensor",
+    "LongTensor",
+    "IntTensor",
+    "ByteTensor",
+    "BoolTensor",
+)

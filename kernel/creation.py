@@ -1,0 +1,195 @@
+"""Tensors out of nothing, out of data, and out of chance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from .errors import DtypeError, ShapeError
+from .op import DEFAULT_FLOAT, is_float
+from .tensor import DTYPES, Tensor, _host_array, _wrap, dtype_of
+from .xp import Generator, default_generator
+from .xp import device as device_of
+
+
+def _place(host: numpy.ndarray, device: Any, requires_grad: bool) -> Tensor:
+    place = device_of("cpu" if device is None else device)
+    result = _wrap(host if place.kind == "cpu" else place.from_host(host), place)
+    return result.requires_grad_() if requires_grad else result
+
+
+def _sizes(name: str, sizes: tuple) -> tuple[int, ...]:
+    if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
+        sizes = tuple(sizes[0])
+    for size in sizes:
+        if isinstance(size, bool) or not isinstance(size, int | numpy.integer):
+            raise DtypeError(f"{name}: sizes must be whole numbers, but {size!r} came.")
+        if size < 0:
+            raise ShapeError(f"{name}: sizes must not be negative, but {size} came.")
+    return tuple(map(int, sizes))
+
+
+def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor with a copy of ``data``.
+
+    Args:
+        data: a number, nested lists, a NumPy array or a tensor.
+        dtype: by default float32 for Python floats, int64 for whole numbers, and what a NumPy array has.
+        device: "cpu" by default.
+        requires_grad: whether backward shall find its gradient.
+
+    >>> kernel.tensor([[1, 2], [3, 4]])
+    tensor([[1, 2],
+            [3, 4]])
+    """
+    return _place(_host_array(data, None if dtype is None else dtype_of(dtype)), device, requires_grad)
+
+
+def from_numpy(array: numpy.ndarray) -> Tensor:
+    """A CPU tensor on the memory of ``array``: a change of one is a change of the other.
+
+    >>> import numpy
+    >>> a = numpy.ones(2)
+    >>> x = kernel.from_numpy(a)
+    >>> a += 1
+    >>> x
+    tensor([2., 2.], dtype=float64)
+    """
+    if not isinstance(array, numpy.ndarray):
+        raise DtypeError(
+            f"from_numpy: a NumPy array was expected, but a {type(array).__name__} came; kernel.tensor copies any data."
+        )
+    if array.dtype not in DTYPES:
+        raise DtypeError(
+            f"from_numpy: memory of dtype {array.dtype} cannot be shared; there are {', '.join(map(str, DTYPES))}. "
+            "Convert the array with .astype(…) first."
+        )
+    return _wrap(array, device_of("cpu"))
+
+
+def empty(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor of the given sizes whose values are whatever the memory held.
+
+    >>> kernel.empty(2, 3).shape
+    (2, 3)
+    """
+    return _place(numpy.empty(_sizes("empty", sizes), dtype_of(dtype)), device, requires_grad)
+
+
+def zeros(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """0 everywhere.
+
+    >>> kernel.zeros(2)
+    tensor([0., 0.])
+    """
+    return _place(numpy.zeros(_sizes("zeros", sizes), dtype_of(dtype)), device, requires_grad)
+
+
+def ones(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """1 everywhere.
+
+    >>> kernel.ones(2)
+    tensor([1., 1.])
+    """
+    return _place(numpy.ones(_sizes("ones", sizes), dtype_of(dtype)), device, requires_grad)
+
+
+def full(shape: Any, value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """One value everywhere; the dtype is that of the value unless given.
+
+    >>> kernel.full((2,), 0.5)
+    tensor([0.5, 0.5])
+    """
+    sizes = _sizes("full", shape if isinstance(shape, tuple | list) else (shape,))
+    kind = dtype_of(dtype) if dtype is not None else _host_array(value, None).dtype
+    return _place(numpy.full(sizes, value, kind), device, requires_grad)
+
+
+def eye(
+    n: int, m: int | None = None, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_grad: bool = False
+) -> Tensor:
+    """The identity matrix (n, n), or (n, m) with ones on the diagonal.
+
+    >>> kernel.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+    return _place(numpy.eye(n, m, dtype=dtype_of(dtype)), device, requires_grad)
+
+
+def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None, device: Any = None) -> Tensor:
+    """start, start + step, … below stop; from 0 if only one number is given. Whole numbers give int64, floats float32.
+
+    >>> kernel.arange(3), kernel.arange(1, 2, 0.5)
+    (tensor([0, 1, 2]), tensor([1. , 1.5]))
+    """
+    if stop is None:
+        start, stop = 0, start
+    if step == 0:
+        raise DtypeError("arange: step must not be 0.")
+    if dtype is None:
+        dtype = DEFAULT_FLOAT if any(isinstance(v, float) for v in (start, stop, step)) else "int64"
+    return _place(numpy.arange(start, stop, step).astype(dtype_of(dtype)), device, False)
+
+
+def linspace(start: float, stop: float, steps: int = 50, dtype: Any = DEFAULT_FLOAT, device: Any = None) -> Tensor:
+    """``steps`` equally spaced numbers from start to stop, both included.
+
+    >>> kernel.linspace(0, 1, 3)
+    tensor([0. , 0.5, 1. ])
+    """
+    return _place(numpy.linspace(start, stop, steps).astype(dtype_of(dtype)), device, False)
+
+
+def rand(
+    *sizes: Any,
+    dtype: Any = DEFAULT_FLOAT,
+    device: Any = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Uniform on [0, 1). The numbers depend on the generator's seed alone, on every device alike.
+
+    >>> x = kernel.rand(1000, generator=kernel.Generator(0))
+    >>> bool((x >= 0).all()), bool((x < 1).all())
+    (True, True)
+    """
+    return _draw("rand", "random", sizes, dtype, device, requires_grad, generator)
+
+
+def randn(
+    *sizes: Any,
+    dtype: Any = DEFAULT_FLOAT,
+    device: Any = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Normal with mean 0 and variance 1. The numbers depend on the generator's seed alone, on every device alike.
+
+    >>> kernel.randn(2, 3, generator=kernel.Generator(0)).shape
+    (2, 3)
+    """
+    return _draw("randn", "standard_normal", sizes, dtype, device, requires_grad, generator)
+
+
+def _draw(name: str, method: str, sizes: tuple, dtype: Any, device: Any, requires_grad: bool, generator: Any) -> Tensor:
+    kind = dtype_of(dtype)
+    if not is_float(kind):
+        raise DtypeError(f"{name}: a float dtype was expected, but {kind} came; use randint for whole numbers.")
+    drawn = numpy.dtype("float32") if kind == "float16" else kind  # NumPy draws no halves
+    host = getattr((generator or default_generator).host, method)(_sizes(name, sizes), dtype=drawn)
+    return _place(numpy.asarray(host).astype(kind, copy=False), device, requires_grad)
+
+
+def randint(low: int, high: int, shape: Any, device: Any = None, generator: Generator | None = None) -> Tensor:
+    """Whole numbers low … high - 1, equally likely, int64.
+
+    >>> x = kernel.randint(0, 3, (100,), generator=kernel.Generator(0))
+    >>> sorted(set(x.tolist()))
+    [0, 1, 2]
+    """
+    host = (generator or default_generator).host.integers(
+        low, high, _sizes("randint", (shape,) if isinstance(shape, int) else shape)
+    )
+    return _place(numpy.asarray(host, numpy.int64), device, False)

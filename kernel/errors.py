@@ -1,0 +1,24 @@
+"""The errors of the kernel. Each message names the operation, the argument, what was expected, what came and what to do."""
+
+
+class ShapeError(ValueError):
+    """Shapes that do not fit together.
+
+    >>> import kernel
+    >>> kernel.zeros(2, 3) @ kernel.zeros(4, 5)
+    Traceback (most recent call last):
+    ...
+    kernel.errors.ShapeError: matmul: argument b should have shape (3, ?) because a has shape (2, 3), but it has shape (4, 5); the inner sizes must be equal, so transpose or reshape one of them.
+    """
+
+
+class DtypeError(TypeError):
+    """A dtype, or a kind of value, that the operation cannot take."""
+
+
+class DeviceError(RuntimeError):
+    """Operands on different devices, or a device that this machine does not have."""
+
+
+class GradError(RuntimeError):
+    """A gradient that does not exist or can no longer be computed."""

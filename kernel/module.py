@@ -1,0 +1,30 @@
+"""What a layer is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .creation import tensor
+from .tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A tensor that is to be learned: a leaf that requires a gradient.
+
+    >>> kernel.Parameter([1.0, 2.0])
+    Parameter containing:
+    tensor([1., 2.], requires_grad=True)
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, data: Any, requires_grad: bool = True) -> Parameter:
+        source = tensor(data)
+        parameter = object.__new__(cls)
+        for name in ("_array", "device", "_version", "_requires_grad", "grad", "grad_fn", "_hooks", "_index"):
+            setattr(parameter, name, getattr(source, name))
+        parameter.requires_grad_(requires_grad)
+        return parameter
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"

@@ -1,0 +1,235 @@
+"""What an operation is: a class of facts about arrays, the only definition that every programming style reads.
+
+An ``Op`` never sees a Tensor. It says what comes out of which shapes and dtypes (``infer``), how to compute it
+(``forward``), one gradient rule per argument (``vjp``), and what those rules look at (``reads``). The eager tape, and
+every other way of running a network, works from these facts alone.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import FunctionType
+from typing import Any, ClassVar, NamedTuple
+
+import numpy
+
+from .errors import DtypeError, ShapeError
+
+FLOATS = tuple(map(numpy.dtype, ("float16", "float32", "float64")))
+INTEGERS = tuple(map(numpy.dtype, ("uint8", "int32", "int64")))
+BOOL = numpy.dtype("bool")
+DEFAULT_FLOAT = numpy.dtype("float32")
+DEFAULT_INTEGER = numpy.dtype("int64")
+
+Shape = tuple[int | None, ...]
+
+
+class ArrayType(NamedTuple):
+    """What is known of an array before it exists: shape and dtype.
+
+    In a graph that is still being completed ``shape`` may hold None for an unknown size, or be None when not even the
+    number of axes is known. A Python number has shape () and a Python type (float, int, bool) for a dtype: it never
+    widens the result. An ArrayType also stands in for every argument that a gradient rule does not read.
+    """
+
+    shape: Shape | None
+    dtype: Any
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+
+def is_float(dtype: Any) -> bool:
+    return dtype is float or dtype in FLOATS
+
+
+def _category(dtype: Any) -> int:
+    if dtype in (bool, BOOL):
+        return 0
+    return 2 if is_float(dtype) else 1
+
+
+def promote(*dtypes: Any) -> Any:
+    """The dtype in which operands of these dtypes meet, by PyTorch's table.
+
+    The highest kind wins (bool < whole numbers < floats), within it the widest array dtype; a Python number brings its
+    kind but no width. Only dtypes decide, never shapes.
+
+    >>> promote(numpy.dtype("int64"), numpy.dtype("float16"))
+    dtype('float16')
+    >>> promote(numpy.dtype("int64"), float)
+    dtype('float32')
+    >>> promote(numpy.dtype("float16"), float)
+    dtype('float16')
+    """
+    kind = max(map(_category, dtypes))
+    widths = [d for d in dtypes if isinstance(d, numpy.dtype) and _category(d) == kind]
+    if not widths:
+        return (BOOL, DEFAULT_INTEGER, DEFAULT_FLOAT)[kind]
+    result = widths[0]
+    for d in widths[1:]:
+        result = numpy.promote_types(result, d)
+    return result
+
+
+def spell(shape: Shape | None) -> str:
+    """A shape as errors print it, with ? for what is free.
+
+    >>> spell((None, 3))
+    '(?, 3)'
+    """
+    if shape is None:
+        return "of any shape"
+    sizes = ["?" if s is None else str(s) for s in shape]
+    return f"({sizes[0]},)" if len(sizes) == 1 else f"({', '.join(sizes)})"
+
+
+def broadcast(*shapes: Shape | None) -> Shape | None:
+    """The shape to which ``shapes`` are stretched: aligned at the right, sizes equal or 1. Unknown sizes stay unknown.
+
+    >>> broadcast((4, 1), (3,))
+    (4, 3)
+    >>> broadcast((None, 3), (2, 1))
+    (2, 3)
+    """
+    if None in shapes:
+        return None
+    ndim = max(map(len, shapes))
+    result: list[int | None] = []
+    for axis in range(-ndim, 0):
+        sizes = {shape[axis] for shape in shapes if len(shape) >= -axis}
+        known = sizes - {1, None}
+        if len(known) > 1:
+            raise ShapeError(
+                f"shapes {' and '.join(map(spell, shapes))} do not broadcast: aligned at the right, axis {axis} has sizes "
+                f"{' and '.join(str(shape[axis]) for shape in shapes if len(shape) >= -axis)}, "
+                "which are neither equal nor 1."
+            )
+        result.append(known.pop() if known else (None if None in sizes else 1))
+    return tuple(result)
+
+
+def unify(what: str, shape: Shape | None, expected: Shape | None, because: str) -> Shape | None:
+    """``shape`` with its unknown sizes filled from ``expected``; a ShapeError that names ``what`` where they differ.
+
+    >>> unify("argument b", (None, 5), (3, None), "a has 3 columns")
+    (3, 5)
+    """
+    if shape is None or expected is None:
+        return shape if expected is None else expected
+    if len(shape) != len(expected) or any(s != e for s, e in zip(shape, expected, strict=True) if None not in (s, e)):
+        raise ShapeError(
+            f"{what} should have shape {spell(expected)} because {because}, but it has shape {spell(shape)}"
+        )
+    return tuple(e if s is None else s for s, e in zip(shape, expected, strict=True))
+
+
+def normalise_axis(axis: int, ndim: int) -> int:
+    """``axis`` counted from the left.
+
+    >>> normalise_axis(-1, 3)
+    2
+    """
+    if not isinstance(axis, int | numpy.integer) or isinstance(axis, bool):
+        raise DtypeError(f"axis must be a whole number, but {axis!r} came.")
+    if not -ndim <= axis < ndim:
+        if ndim == 0:
+            raise ShapeError(f"axis {axis} does not exist: the tensor has shape () and no axis; leave axis out.")
+        raise ShapeError(f"axis {axis} does not exist: the tensor has {ndim} axes, {-ndim} to {ndim - 1}.")
+    return int(axis) % ndim
+
+
+def require_float(what: str, dtype: Any) -> None:
+    if not is_float(dtype):
+        raise DtypeError(f"{what} must be of a float dtype, but it is {dtype}; convert it with .float().")
+
+
+class Op:
+    """One operation. Subclass it to define one; the class itself is what ``apply`` takes, there are no instances.
+
+    ========== =====================================================================================================
+    infer      ``infer(*types, **attributes) -> (inputs, outputs)``: every shape and dtype rule and every check. Takes
+               and returns ArrayTypes; the returned inputs have unknown sizes filled in where the rule determines them
+               (never through a broadcast), and the dtype in which the operation computes.
+    forward    ``forward(xp, *arrays, out=None, **attributes)``: the array that comes out, written into ``out`` if one
+               is given. An op with ``outputs`` > 1 or ``residuals`` > 0 returns two tuples (outputs, residuals).
+    vjp        one rule per argument, ``rule(xp, g, y, *arrays, *residuals, **attributes)``: the gradient with respect
+               to that argument, given the gradient ``g`` of the output ``y``; None where there is none. Written in
+               functions that NumPy and the kernel both have, so that with ``xp`` = the kernel's own functions it is
+               itself recorded, which gives second derivatives. The engine undoes broadcasting. Of an op with a
+               variable number of arguments, ``vjp`` is one function that takes the argument's number first.
+    reads      one string per rule: the names it looks at, of arguments, of residuals, or "y". What no rule reads is
+               not kept; the rule gets its ArrayType instead.
+    inplace    the arguments whose buffer the output may take over.
+    view       the output shares its memory with the first argument (where strides allow).
+    onnx       the name of the same operation in ONNX, or None.
+    ========== =====================================================================================================
+
+    >>> from kernel.ops.elementwise import Unary
+    >>> class cube(Unary):
+    ...     "x**3, elementwise."
+    ...     reads = ("x",)
+    ...     def forward(xp, x, out=None):
+    ...         return xp.power(x, 3, out=out)
+    ...     vjp = (lambda xp, g, y, x: g * (3 * x * x),)
+    >>> import kernel
+    >>> x = kernel.tensor([2.0], requires_grad=True)
+    >>> kernel.apply(cube, x).backward()
+    >>> x.grad
+    tensor([12.])
+    >>> del registry["cube"]
+    """
+
+    name: ClassVar[str]
+    arguments: ClassVar[tuple[str, ...]]
+    variadic: ClassVar[bool] = False
+    outputs: ClassVar[int] = 1
+    residuals: ClassVar[tuple[str, ...]] = ()
+    vjp: ClassVar[tuple[Callable | None, ...] | Callable] = ()
+    reads: ClassVar[tuple[str, ...]] = ()
+    inplace: ClassVar[tuple[int, ...]] = ()
+    view: ClassVar[bool] = False
+    data_dependent: ClassVar[bool] = False
+    onnx: ClassVar[str | None] = None
+
+    def __init_subclass__(cls, register: bool = True):
+        for name, value in list(vars(cls).items()):
+            if isinstance(value, FunctionType):
+                setattr(cls, name, staticmethod(value))
+        if not register:
+            return
+        cls.name = cls.__name__.rstrip("_")
+        parameters = list(inspect.signature(cls.forward).parameters.values())[1:]
+        cls.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        names = [p.name for p in parameters]
+        cls.arguments = tuple(names[: names.index("out")])
+        if cls.reads and not cls.variadic and len(cls.reads) != len(cls.vjp):
+            raise TypeError(f"{cls.name}: reads needs one string per rule, {len(cls.vjp)} of them.")
+        known = {*cls.arguments, *cls.residuals, "y"}
+        unknown = {word for words in cls.reads for word in words.split()} - known
+        if unknown:
+            raise TypeError(f"{cls.name}: reads names {sorted(unknown)}, but the op has only {sorted(known)}.")
+        if cls.name in registry:
+            raise TypeError(f"an op called {cls.name} exists already; choose another name.")
+        registry[cls.name] = cls
+
+    @staticmethod
+    def infer(*types: ArrayType, **attributes: Any) -> tuple[tuple[ArrayType, ...], tuple[ArrayType, ...]]:
+        raise TypeError("an op must define infer.")
+
+    @staticmethod
+    def forward(xp: Any, *arrays: Any, out: Any = None, **attributes: Any) -> Any:
+        raise TypeError("an op must define forward.")
+
+
+registry: dict[str, type[Op]] = {}
+
+
+def deliver(xp: Any, result: Any, out: Any) -> Any:
+    """``result``, written into ``out`` if there is one: for computations that cannot write there themselves."""
+    if out is None:
+        return result
+    xp.copyto(out, result)
+    return out

@@ -1,0 +1,523 @@
+"""Operations that work number by number, on operands stretched to one shape."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy
+
+from ..errors import DtypeError
+from ..op import BOOL, DEFAULT_FLOAT, ArrayType, Op, broadcast, is_float, promote
+
+
+def _floating(dtype: Any) -> Any:
+    """The dtype in which a function with real values computes: floats keep theirs, whole numbers take float32."""
+    return dtype if is_float(dtype) and dtype is not float else DEFAULT_FLOAT
+
+
+class Unary(Op, register=False):
+    """f(x) with real values: whole numbers are taken as float32."""
+
+    def infer(x: ArrayType, **attributes: Any):
+        dtype = _floating(x.dtype)
+        return (ArrayType(x.shape, dtype),), (ArrayType(x.shape, dtype),)
+
+    inplace = (0,)
+
+
+class Binary(Op, register=False):
+    """f(a, b), both stretched to one shape and brought to one dtype."""
+
+    def infer(a: ArrayType, b: ArrayType):
+        dtype = promote(a.dtype, b.dtype)
+        return (ArrayType(a.shape, dtype), ArrayType(b.shape, dtype)), (ArrayType(broadcast(a.shape, b.shape), dtype),)
+
+    inplace = (0, 1)
+
+
+class add(Binary):
+    """a + b."""
+
+    onnx = "Add"
+    vjp = (lambda xp, g, y, a, b: g, lambda xp, g, y, a, b: g)
+
+    def forward(xp, a, b, out=None):
+        return xp.add(a, b, out=out)
+
+
+class sub(Binary):
+    """a - b."""
+
+    onnx = "Sub"
+    vjp = (lambda xp, g, y, a, b: g, lambda xp, g, y, a, b: -g)
+
+    def infer(a, b):
+        if BOOL in (a.dtype, b.dtype) and promote(a.dtype, b.dtype) == BOOL:
+            raise DtypeError(
+                "booleans cannot be subtracted; convert them with .int(), or use a != b for the difference."
+            )
+        return Binary.infer(a, b)
+
+    def forward(xp, a, b, out=None):
+        return xp.subtract(a, b, out=out)
+
+
+class mul(Binary):
+    """a · b, elementwise."""
+
+    onnx = "Mul"
+    vjp = (lambda xp, g, y, a, b: g * b, lambda xp, g, y, a, b: g * a)
+    reads = ("b", "a")
+
+    def forward(xp, a, b, out=None):
+        return xp.multiply(a, b, out=out)
+
+
+class div(Binary):
+    """a / b; whole numbers are divided as float32."""
+
+    onnx = "Div"
+    vjp = (lambda xp, g, y, a, b: g / b, lambda xp, g, y, a, b: -g * a / (b * b))
+    reads = ("b", "a b")
+
+    def infer(a, b):
+        dtype = _floating(promote(a.dtype, b.dtype))
+        return (ArrayType(a.shape, dtype), ArrayType(b.shape, dtype)), (ArrayType(broadcast(a.shape, b.shape), dtype),)
+
+    def forward(xp, a, b, out=None):
+        return xp.divide(a, b, out=out)
+
+
+class pow(Binary):
+    """a to the power b; the gradient in b is taken as 0 where a is 0."""
+
+    onnx = "Pow"
+    reads = ("a b", "a b y")
+
+    def infer(a, b):
+        inputs, outputs = Binary.infer(a, b)
+        if b.dtype is int and is_float(inputs[0].dtype):  # kept whole: a ** 2 is a square, and its rule a plain product
+            inputs = (inputs[0], b)
+        return inputs, outputs
+
+    def forward(xp, a, b, out=None):
+        if type(b) is int:
+            if b == 2:
+                return xp.square(a, out=out)
+            if b < 0 and a.dtype.kind in "iu":
+                raise DtypeError(
+                    f"pow: whole numbers have no power {b}; convert the tensor with .float(), as 2.0 ** -1 is 0.5."
+                )
+        return xp.power(a, b, out=out)
+
+    def _base(xp, g, y, a, b):
+        if type(b) is int and b == 2:
+            return g * (2 * a)
+        if type(b) in (int, float):
+            return g * (b * a ** (b - 1)) if b else g * xp.zeros_like(a)
+        # b - 1 is replaced where b is 0, so that 0 ** 0 has the slope 0 and not 0 times infinity.
+        return g * (b * a ** xp.where(b == 0, xp.ones_like(b), b - 1))
+
+    def _exponent(xp, g, y, a, b):
+        if type(a) in (int, float):
+            return g * (y * math.log(a)) if a > 0 else g * xp.zeros_like(y)
+        return g * (y * xp.log(xp.where(a == 0, xp.ones_like(a), a)))
+
+    vjp = (_base, _exponent)
+
+
+class neg(Op):
+    """-x."""
+
+    onnx = "Neg"
+    vjp = (lambda xp, g, y, x: -g,)
+    inplace = (0,)
+
+    def infer(x):
+        if x.dtype == BOOL:
+            raise DtypeError("a boolean has no negative; use ~x for the opposite.")
+        return (x,), (x,)
+
+    def forward(xp, x, out=None):
+        return xp.negative(x, out=out)
+
+
+class abs(Op):
+    """|x|; its slope at 0 is taken as 0."""
+
+    onnx = "Abs"
+    vjp = (lambda xp, g, y, x: g * xp.sign(x),)
+    reads = ("x",)
+    inplace = (0,)
+
+    def infer(x):
+        return (x,), (x,)
+
+    def forward(xp, x, out=None):
+        return xp.absolute(x, out=out)
+
+
+class sign(Op):
+    """-1, 0 or 1; its slope is 0 everywhere."""
+
+    onnx = "Sign"
+    vjp = (lambda xp, g, y, x: g * 0,)
+    inplace = (0,)
+
+    def infer(x):
+        if x.dtype == BOOL:
+            raise DtypeError("a boolean has no sign; convert it with .int().")
+        return (x,), (x,)
+
+    def forward(xp, x, out=None):
+        return xp.sign(x, out=out)
+
+
+class exp(Unary):
+    """e to the power x."""
+
+    onnx = "Exp"
+    vjp = (lambda xp, g, y, x: g * y,)
+    reads = ("y",)
+
+    def forward(xp, x, out=None):
+        return xp.exp(x, out=out)
+
+
+class log(Unary):
+    """The natural logarithm of x."""
+
+    onnx = "Log"
+    vjp = (lambda xp, g, y, x: g / x,)
+    reads = ("x",)
+
+    def forward(xp, x, out=None):
+        return xp.log(x, out=out)
+
+
+class sqrt(Unary):
+    """The square root of x."""
+
+    onnx = "Sqrt"
+    vjp = (lambda xp, g, y, x: g / (2 * y),)
+    reads = ("y",)
+
+    def forward(xp, x, out=None):
+        return xp.sqrt(x, out=out)
+
+
+class sin(Unary):
+    """The sine of x, in radians."""
+
+    onnx = "Sin"
+    vjp = (lambda xp, g, y, x: g * xp.cos(x),)
+    reads = ("x",)
+
+    def forward(xp, x, out=None):
+        return xp.sin(x, out=out)
+
+
+class cos(Unary):
+    """The cosine of x, in radians."""
+
+    onnx = "Cos"
+    vjp = (lambda xp, g, y, x: -g * xp.sin(x),)
+    reads = ("x",)
+
+    def forward(xp, x, out=None):
+        return xp.cos(x, out=out)
+
+
+class tanh(Unary):
+    """The hyperbolic tangent of x."""
+
+    onnx = "Tanh"
+    vjp = (lambda xp, g, y, x: g * (1 - y * y),)
+    reads = ("y",)
+
+    def forward(xp, x, out=None):
+        return xp.tanh(x, out=out)
+
+
+class sigmoid(Unary):
+    """1 / (1 + e^-x)."""
+
+    onnx = "Sigmoid"
+    vjp = (lambda xp, g, y, x: g * (y * (1 - y)),)
+    reads = ("y",)
+
+    def forward(xp, x, out=None):
+        # Through tanh: it neither overflows for large |x| nor needs a case for the sign.
+        y = xp.multiply(x, 0.5, out=out)
+        return xp.add(xp.multiply(xp.tanh(y, out=out), 0.5, out=out), 0.5, out=out)
+
+
+class relu(Op):
+    """max(x, 0); its slope at 0 is 0."""
+
+    onnx = "Relu"
+    vjp = (lambda xp, g, y, x: g * (y > 0),)
+    reads = ("y",)
+    inplace = (0,)
+
+    def infer(x):
+        return (x,), (x,)
+
+    def forward(xp, x, out=None):
+        return xp.maximum(x, 0, out=out)
+
+
+class softplus(Unary):
+    """log(1 + e^x), without overflow."""
+
+    onnx = "Softplus"
+    vjp = (lambda xp, g, y, x: g * (1 - xp.exp(-y)),)
+    reads = ("y",)
+
+    def forward(xp, x, out=None):
+        return xp.logaddexp(x, 0, out=out)
+
+
+_SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
+_CUBIC = 0.044715
+
+
+class gelu(Unary):
+    """x · Φ(x) in its tanh form: x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))). Hendrycks and Gimpel, arXiv 1606.08415."""
+
+    onnx = "Gelu"
+    reads = ("x",)
+
+    def forward(xp, x, out=None):
+        inner = xp.tanh(_SQRT_2_OVER_PI * (x + _CUBIC * (x * x * x)))
+        return xp.multiply(x, 0.5 * (inner + 1), out=out)
+
+    def _slope(xp, g, y, x):
+        inner = xp.tanh(_SQRT_2_OVER_PI * (x + _CUBIC * (x * x * x)))
+        return g * (0.5 * (1 + inner) + x * (1 - inner * inner) * (0.5 * _SQRT_2_OVER_PI * (1 + 3 * _CUBIC * (x * x))))
+
+    vjp = (_slope,)
+
+
+class clip(Op):
+    """x limited to [low, high]; the slope is 1 inside and at the limits, 0 beyond them, as in PyTorch."""
+
+    onnx = "Clip"
+    vjp = (lambda xp, g, y, x, low, high: g * (x == y),)
+    reads = ("x y",)
+    inplace = (0,)
+
+    def infer(x, low, high):
+        for name, limit in (("low", low), ("high", high)):
+            if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float)):
+                raise DtypeError(f"{name} must be a number or None, but {limit!r} came.")
+        if low is None and high is None:
+            raise DtypeError("give low, high or both: with neither there is nothing to clip.")
+        dtype = promote(x.dtype, *(type(limit) for limit in (low, high) if limit is not None))
+        return (ArrayType(x.shape, dtype),), (ArrayType(x.shape, dtype),)
+
+    def forward(xp, x, out=None, low=None, high=None):
+        return xp.clip(x, low, high, out=out)
+
+
+def _share(xp, g, y, mine, other):
+    """The part of ``g`` that an operand gets: all where it is chosen, half where both are equal."""
+    return g * (mine == y) - 0.5 * (g * (mine == other))
+
+
+class maximum(Binary):
+    """The larger of a and b, elementwise; on a tie both get half the gradient, as in PyTorch."""
+
+    onnx = "Max"
+    vjp = (lambda xp, g, y, a, b: _share(xp, g, y, a, b), lambda xp, g, y, a, b: _share(xp, g, y, b, a))
+    reads = ("a b y", "a b y")
+
+    def forward(xp, a, b, out=None):
+        return xp.maximum(a, b, out=out)
+
+
+class minimum(Binary):
+    """The smaller of a and b, elementwise; on a tie both get half the gradient, as in PyTorch."""
+
+    onnx = "Min"
+    vjp = (lambda xp, g, y, a, b: _share(xp, g, y, a, b), lambda xp, g, y, a, b: _share(xp, g, y, b, a))
+    reads = ("a b y", "a b y")
+
+    def forward(xp, a, b, out=None):
+        return xp.minimum(a, b, out=out)
+
+
+class element_max(Binary):
+    """The larger of a and b, elementwise; on a tie the second argument gets the whole gradient, as in CNTK."""
+
+    vjp = (lambda xp, g, y, a, b: g * (a > b), lambda xp, g, y, a, b: g * (b >= a))
+    reads = ("a b", "a b")
+
+    def forward(xp, a, b, out=None):
+        return xp.maximum(a, b, out=out)
+
+
+class where(Op):
+    """a where the condition holds, b elsewhere."""
+
+    onnx = "Where"
+    vjp = (
+        None,
+        lambda xp, g, y, condition, a, b: xp.where(condition, g, xp.zeros_like(g)),
+        lambda xp, g, y, condition, a, b: xp.where(condition, xp.zeros_like(g), g),
+    )
+    reads = ("", "condition", "condition")
+
+    def infer(condition, a, b):
+        if condition.dtype not in (bool, BOOL):
+            raise DtypeError(f"the condition must be boolean, such as x > 0, but it is {condition.dtype}.")
+        dtype = promote(a.dtype, b.dtype)
+        shape = broadcast(condition.shape, a.shape, b.shape)
+        return (condition, ArrayType(a.shape, dtype), ArrayType(b.shape, dtype)), (ArrayType(shape, dtype),)
+
+    def forward(xp, condition, a, b, out=None):
+        result = xp.where(condition, a, b)
+        if out is None:
+            return result
+        xp.copyto(out, result)
+        return out
+
+
+class cast(Op):
+    """x in another dtype."""
+
+    onnx = "Cast"
+    vjp = (lambda xp, g, y, x, dtype: g.astype(x.dtype),)
+
+    def infer(x, dtype):
+        return (x,), (ArrayType(x.shape, numpy.dtype(dtype)),)
+
+    def forward(xp, x, out=None, dtype=None):
+        if out is None:
+            return x.astype(dtype)
+        xp.copyto(out, x, casting="unsafe")
+        return out
+
+
+class clone(Op):
+    """A copy of x."""
+
+    onnx = "Identity"
+    vjp = (lambda xp, g, y, x: g,)
+    inplace = (0,)
+
+    def infer(x):
+        return (x,), (x,)
+
+    def forward(xp, x, out=None):
+        if out is None:
+            return x.copy(order="K")
+        xp.copyto(out, x)
+        return out
+
+
+class Comparison(Op, register=False):
+    """A boolean for each pair of elements; no gradient flows through it."""
+
+    vjp = (None, None)
+
+    def infer(a, b):
+        dtype = promote(a.dtype, b.dtype)
+        shape = broadcast(a.shape, b.shape)
+        return (ArrayType(a.shape, dtype), ArrayType(b.shape, dtype)), (ArrayType(shape, BOOL),)
+
+
+class eq(Comparison):
+    """a == b."""
+
+    onnx = "Equal"
+
+    def forward(xp, a, b, out=None):
+        return xp.equal(a, b, out=out)
+
+
+class ne(Comparison):
+    """a != b."""
+
+    def forward(xp, a, b, out=None):
+        return xp.not_equal(a, b, out=out)
+
+
+class lt(Comparison):
+    """a < b."""
+
+    onnx = "Less"
+
+    def forward(xp, a, b, out=None):
+        return xp.less(a, b, out=out)
+
+
+class le(Comparison):
+    """a <= b."""
+
+    onnx = "LessOrEqual"
+
+    def forward(xp, a, b, out=None):
+        return xp.less_equal(a, b, out=out)
+
+
+class gt(Comparison):
+    """a > b."""
+
+    onnx = "Greater"
+
+    def forward(xp, a, b, out=None):
+        return xp.greater(a, b, out=out)
+
+
+class ge(Comparison):
+    """a >= b."""
+
+    onnx = "GreaterOrEqual"
+
+    def forward(xp, a, b, out=None):
+        return xp.greater_equal(a, b, out=out)
+
+
+class Logical(Op, register=False):
+    """A connective of booleans."""
+
+    vjp = (None, None)
+    inplace = (0, 1)
+
+    def infer(*types):
+        for t in types:
+            if t.dtype not in (bool, BOOL):
+                raise DtypeError(f"the operands must be boolean, such as x > 0, but one is {t.dtype}.")
+        inputs = tuple(ArrayType(t.shape, BOOL) for t in types)
+        return inputs, (ArrayType(broadcast(*(t.shape for t in types)), BOOL),)
+
+
+class logical_and(Logical):
+    """a and b."""
+
+    onnx = "And"
+
+    def forward(xp, a, b, out=None):
+        return xp.logical_and(a, b, out=out)
+
+
+class logical_or(Logical):
+    """a or b."""
+
+    onnx = "Or"
+
+    def forward(xp, a, b, out=None):
+        return xp.logical_or(a, b, out=out)
+
+
+class logical_not(Logical):
+    """not x."""
+
+    onnx = "Not"
+    vjp = (None,)
+    inplace = (0,)
+
+    def forward(xp, x, out=None):
+        return xp.logical_not(x, out=out)

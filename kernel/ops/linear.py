@@ -1,0 +1,164 @@
+"""Products of matrices and vectors.
+
+Outputs of ``linear`` are laid out batch-last in memory, (features, N) behind the shape (N, features): what follows works
+along the batch, on long contiguous runs. Nothing but the strides shows it.
+"""
+
+from __future__ import annotations
+
+from ..errors import ShapeError
+from ..op import ArrayType, Op, broadcast, deliver, promote, require_float, spell, unify
+
+
+def _arithmetic(*types: ArrayType):
+    """The dtype in which a product computes: any but bool, since a sum of booleans is a count."""
+    dtype = promote(*(t.dtype for t in types))
+    if dtype == bool:
+        require_float("a matrix product's operand", dtype)
+    return dtype
+
+
+def _need_ndim(name: str, t: ArrayType, expected: tuple, hint: str) -> None:
+    if t.shape is not None and t.ndim != len(expected):
+        raise ShapeError(
+            f"argument {name} should have shape {spell(expected)}, but it has shape {spell(t.shape)}; {hint}"
+        )
+
+
+class matmul(Op):
+    """(…, N, K) @ (…, K, M) -> (…, N, M); the leading axes broadcast."""
+
+    onnx = "MatMul"
+    vjp = (
+        lambda xp, g, y, a, b: xp.matmul(g, xp.swapaxes(b, -1, -2)),
+        lambda xp, g, y, a, b: xp.matmul(xp.swapaxes(a, -1, -2), g),
+    )
+    reads = ("b", "a")
+
+    def infer(a, b):
+        dtype = _arithmetic(a, b)
+        for name, t in (("a", a), ("b", b)):
+            if t.shape is not None and t.ndim < 2:
+                raise ShapeError(
+                    f"argument {name} should be a matrix (?, ?), but it has shape {spell(t.shape)}; "
+                    "use mv for a matrix with a vector, dot for two vectors."
+                )
+        if a.shape is None or b.shape is None:
+            return (ArrayType(a.shape, dtype), ArrayType(b.shape, dtype)), (ArrayType(None, dtype),)
+        inner = a.shape[-1] if a.shape[-1] is not None else b.shape[-2]
+        if None not in (a.shape[-1], b.shape[-2]) and a.shape[-1] != b.shape[-2]:
+            wanted = (*b.shape[:-2], a.shape[-1], None)
+            raise ShapeError(
+                f"argument b should have shape {spell(wanted)} because a has shape {spell(a.shape)}, but it has shape "
+                f"{spell(b.shape)}; the inner sizes must be equal, so transpose or reshape one of them."
+            )
+        a_shape = (*a.shape[:-1], inner)
+        b_shape = (*b.shape[:-2], inner, b.shape[-1])
+        shape = (*broadcast(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
+        return (ArrayType(a_shape, dtype), ArrayType(b_shape, dtype)), (ArrayType(shape, dtype),)
+
+    def forward(xp, a, b, out=None):
+        if out is None and a.ndim == b.ndim == 2:
+            return a.dot(b)
+        return xp.matmul(a, b, out=out)
+
+
+class mv(Op):
+    """(N, K) @ (K,) -> (N,): a matrix with a vector."""
+
+    vjp = (
+        lambda xp, g, y, matrix, vector: xp.reshape(g, (-1, 1)) * vector,
+        lambda xp, g, y, matrix, vector: xp.matmul(xp.reshape(g, (1, -1)), matrix).reshape(-1),
+    )
+    reads = ("vector", "matrix")
+
+    def infer(matrix, vector):
+        dtype = _arithmetic(matrix, vector)
+        _need_ndim("matrix", matrix, (None, None), "mv takes a matrix first.")
+        _need_ndim("vector", vector, (None,), "for two matrices use matmul.")
+        columns = None if matrix.shape is None else (matrix.shape[1],)
+        shape = unify("argument vector", vector.shape, columns, f"the matrix has shape {spell(matrix.shape)}")
+        rows = matrix.shape
+        if rows is not None and shape is not None:
+            rows = (rows[0], shape[0])
+        out = (None,) if rows is None else (rows[0],)
+        return (ArrayType(rows, dtype), ArrayType(shape, dtype)), (ArrayType(out, dtype),)
+
+    def forward(xp, matrix, vector, out=None):
+        return deliver(xp, matrix.dot(vector), out)
+
+
+class dot(Op):
+    """(K,) · (K,) -> (): the inner product of two vectors."""
+
+    vjp = (lambda xp, g, y, a, b: g * b, lambda xp, g, y, a, b: g * a)
+    reads = ("b", "a")
+
+    def infer(a, b):
+        dtype = _arithmetic(a, b)
+        for name, t in (("a", a), ("b", b)):
+            _need_ndim(name, t, (None,), "dot takes two vectors; for matrices use matmul.")
+        shape = unify("argument b", b.shape, a.shape, f"a has shape {spell(a.shape)}")
+        return (ArrayType(shape, dtype), ArrayType(shape, dtype)), (ArrayType((), dtype),)
+
+    def forward(xp, a, b, out=None):
+        return deliver(xp, a.dot(b), out)
+
+
+class linear(Op):
+    """x Wᵀ + b: (…, in), (out, in), (out,) -> (…, out); with ``transposed`` W is (in, out) and the output x W + b."""
+
+    onnx = "Gemm"
+    reads = ("weight", "x", "")
+
+    def infer(x, weight, bias, transposed=False):
+        dtype = _arithmetic(x, weight, bias)
+        require_float("the operands of linear", dtype)
+        shape = (None, None) if weight.shape is None else weight.shape
+        bias_shape = (None,) if bias.shape is None else bias.shape
+        _need_ndim("weight", weight, (None, None), "a linear layer has one matrix of weights.")
+        _need_ndim("bias", bias, (None,), "a linear layer has one bias for each output.")
+        if x.shape == ():
+            raise ShapeError(
+                "argument x should have shape (?, in), but it has shape (); give it a last axis of features."
+            )
+        n_in, n_out = shape if transposed else shape[::-1]
+        found = None if x.shape is None else x.shape[-1]
+        if None not in (found, n_in) and found != n_in:
+            wanted = (found, n_out) if transposed else (n_out, found)
+            raise ShapeError(
+                f"argument weight should have shape {spell(wanted)} because x has shape {spell(x.shape)}, "
+                f"but it has shape {spell(shape)}; weights are {'(in, out)' if transposed else '(out, in)'}."
+            )
+        n_in = found if n_in is None else n_in
+        n_out = unify("argument bias", bias_shape, (n_out,), f"weight has shape {spell(shape)}")[0]
+        x_shape = None if x.shape is None else (*x.shape[:-1], n_in)
+        inputs = (
+            ArrayType(x_shape, dtype),
+            ArrayType((n_in, n_out) if transposed else (n_out, n_in), dtype),
+            ArrayType((n_out,), dtype),
+        )
+        return inputs, (ArrayType(None if x_shape is None else (*x_shape[:-1], n_out), dtype),)
+
+    def forward(xp, x, weight, bias, out=None, transposed=False):
+        w = weight.T if transposed else weight
+        if x.ndim == 1:
+            return deliver(xp, w.dot(x) + bias, out)
+        y = w.dot(x.reshape(-1, x.shape[-1]).T)
+        y += bias.reshape(-1, 1)
+        y = y.T
+        return deliver(xp, y if x.ndim == 2 else y.reshape(*x.shape[:-1], -1), out)
+
+    def _x(xp, g, y, x, weight, bias, transposed=False):
+        w = weight if transposed else weight.T  # (in, out)
+        rows = g.reshape(-1, g.shape[-1])
+        return xp.matmul(w, rows.T).T.reshape(x.shape)
+
+    def _weight(xp, g, y, x, weight, bias, transposed=False):
+        rows, inputs = g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
+        return xp.matmul(inputs.T, rows) if transposed else xp.matmul(rows.T, inputs)
+
+    def _bias(xp, g, y, x, weight, bias, transposed=False):
+        return xp.sum(g.reshape(-1, g.shape[-1]), axis=0)
+
+    vjp = (_x, _weight, _bias)

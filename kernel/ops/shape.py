@@ -1,0 +1,491 @@
+"""Operations that move elements about: other shapes, other orders, parts of tensors and tensors put together."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy
+
+from ..errors import DtypeError, ShapeError
+from ..op import BOOL, ArrayType, Op, broadcast, deliver, is_float, normalise_axis, promote, spell
+
+
+def resolve(shape: tuple[int, ...], size: int | None, was: Any) -> tuple[int | None, ...]:
+    """``shape`` with a -1 replaced by what makes ``size`` elements.
+
+    >>> resolve((2, -1), 6, (6,))
+    (2, 3)
+    """
+    if any(isinstance(s, bool) or not isinstance(s, int | numpy.integer) for s in shape):
+        raise DtypeError(f"sizes must be whole numbers, but {shape!r} came.")
+    if shape.count(-1) > 1 or any(s < -1 for s in shape):
+        raise ShapeError(f"sizes must not be negative, but for one -1 that is worked out; {spell(shape)} came.")
+    if size is None:
+        return tuple(None if s == -1 else s for s in shape)
+    known = math.prod(s for s in shape if s != -1)
+    if -1 in shape and known and size % known == 0:
+        return tuple(size // known if s == -1 else s for s in shape)
+    if -1 in shape or known != size:
+        raise ShapeError(
+            f"shape {spell(was)} has {size} elements, which do not fill {spell(shape)}"
+            + (f": {known} does not divide {size}." if -1 in shape and known else f" with its {known} elements.")
+        )
+    return shape
+
+
+class reshape(Op):
+    """The same elements in row-major order under another shape; one size may be -1. A view where strides allow."""
+
+    onnx = "Reshape"
+    view = True
+    vjp = (lambda xp, g, y, x, shape: xp.reshape(g, x.shape),)
+    inplace = (0,)
+
+    def infer(x, shape):
+        size = None if x.shape is None or None in x.shape else math.prod(x.shape)
+        return (x,), (ArrayType(resolve(shape, size, x.shape), x.dtype),)
+
+    def forward(xp, x, out=None, shape=None):
+        return deliver(xp, x.reshape(shape), out)
+
+
+class broadcast_to(Op):
+    """x stretched to a shape, without copying: axes are added at the left, axes of size 1 repeat."""
+
+    onnx = "Expand"
+    view = True
+    vjp = (lambda xp, g, y, x, shape: g,)
+
+    def infer(x, shape):
+        if x.shape is not None and (len(x.shape) > len(shape) or broadcast(x.shape, shape) != shape):
+            raise ShapeError(
+                f"shape {spell(x.shape)} cannot be stretched to {spell(shape)}: aligned at the right, each of its sizes "
+                "must be 1 or the wanted one."
+            )
+        return (x,), (ArrayType(shape, x.dtype),)
+
+    def forward(xp, x, out=None, shape=None):
+        return deliver(xp, xp.broadcast_to(x, shape), out)
+
+
+class permute(Op):
+    """The axes in another order, without copying."""
+
+    onnx = "Transpose"
+    view = True
+
+    def infer(x, axes):
+        if x.shape is None:
+            return (x,), (ArrayType((None,) * len(axes), x.dtype),)
+        order = [normalise_axis(a, x.ndim) for a in axes]
+        if sorted(order) != list(range(x.ndim)):
+            raise ShapeError(f"axes {axes} must name each of the {x.ndim} axes of shape {spell(x.shape)} once.")
+        return (x,), (ArrayType(tuple(x.shape[a] for a in order), x.dtype),)
+
+    def forward(xp, x, out=None, axes=None):
+        return deliver(xp, x.transpose(axes), out)
+
+    def _x(xp, g, y, x, axes):
+        back = [0] * len(axes)
+        for position, axis in enumerate(axes):
+            back[axis % len(axes)] = position
+        return xp.transpose(g, tuple(back))
+
+    vjp = (_x,)
+
+
+class expand_dims(Op):
+    """A new axis of size 1 at a position."""
+
+    onnx = "Unsqueeze"
+    view = True
+    vjp = (lambda xp, g, y, x, axis: xp.squeeze(g, axis),)
+    inplace = (0,)
+
+    def infer(x, axis):
+        if x.shape is None:
+            return (x,), (ArrayType(None, x.dtype),)
+        k = normalise_axis(axis, x.ndim + 1)
+        return (x,), (ArrayType((*x.shape[:k], 1, *x.shape[k:]), x.dtype),)
+
+    def forward(xp, x, out=None, axis=None):
+        return deliver(xp, xp.expand_dims(x, axis), out)
+
+
+class squeeze(Op):
+    """One axis of size 1 taken away."""
+
+    onnx = "Squeeze"
+    view = True
+    vjp = (lambda xp, g, y, x, axis: xp.expand_dims(g, axis),)
+    inplace = (0,)
+
+    def infer(x, axis):
+        if x.shape is None:
+            return (x,), (ArrayType(None, x.dtype),)
+        k = normalise_axis(axis, x.ndim)
+        if x.shape[k] not in (1, None):
+            raise ShapeError(
+                f"axis {axis} of shape {spell(x.shape)} has size {x.shape[k]}; only an axis of size 1 can go."
+            )
+        return (x,), (ArrayType(x.shape[:k] + x.shape[k + 1 :], x.dtype),)
+
+    def forward(xp, x, out=None, axis=None):
+        return deliver(xp, xp.squeeze(x, axis), out)
+
+
+class flip(Op):
+    """The elements in reverse order along the axes."""
+
+    vjp = (lambda xp, g, y, x, axis: xp.flip(g, axis),)
+
+    def infer(x, axis):
+        if x.shape is not None:
+            for a in axis:
+                normalise_axis(a, x.ndim)
+        return (x,), (x,)
+
+    def forward(xp, x, out=None, axis=None):
+        # A copy: a view with negative strides is one that few libraries take back.
+        return deliver(xp, xp.flip(x, axis).copy(), out)
+
+
+class pad(Op):
+    """A border of one value: ``widths`` holds (before, after) for each axis."""
+
+    onnx = "Pad"
+
+    def infer(x, widths, value=0):
+        if x.shape is None:
+            return (x,), (ArrayType((None,) * len(widths), x.dtype),)
+        if len(widths) != x.ndim:
+            raise ShapeError(
+                f"{len(widths)} pairs of widths were given for the {x.ndim} axes of shape {spell(x.shape)}."
+            )
+        if any(w < 0 for pair in widths for w in pair):
+            raise ShapeError(f"widths must not be negative, but {widths} came; to cut off a border, index the tensor.")
+        shape = tuple(None if s is None else s + a + b for s, (a, b) in zip(x.shape, widths, strict=True))
+        return (x,), (ArrayType(shape, x.dtype),)
+
+    def forward(xp, x, out=None, widths=None, value=0):
+        return deliver(xp, xp.pad(x, widths, constant_values=value), out)
+
+    def _x(xp, g, y, x, widths, value=0):
+        return g[tuple(slice(before, before + size) for (before, _), size in zip(widths, x.shape, strict=True))]
+
+    vjp = (_x,)
+
+
+class concatenate(Op):
+    """Tensors put one behind the other along an axis that they already have."""
+
+    onnx = "Concat"
+
+    def infer(*tensors, axis=0):
+        dtype = promote(*(t.dtype for t in tensors))
+        inputs = tuple(ArrayType(t.shape, dtype) for t in tensors)
+        if any(t.shape is None for t in tensors):
+            return inputs, (ArrayType(None, dtype),)
+        first = tensors[0].shape
+        if not first:
+            raise ShapeError("numbers of shape () have no axis to be put together along; use stack.")
+        k = normalise_axis(axis, len(first))
+        shape = list(first)
+        for i, t in enumerate(tensors[1:], 1):
+            if len(t.shape) != len(first) or any(
+                a != b for j, (a, b) in enumerate(zip(first, t.shape, strict=True)) if j != k and None not in (a, b)
+            ):
+                wanted = (*first[:k], None, *first[k + 1 :])
+                raise ShapeError(
+                    f"tensor {i} should have shape {spell(wanted)} because tensor 0 has shape {spell(first)}, "
+                    f"but it has shape {spell(t.shape)}; only axis {k} may differ."
+                )
+            shape[k] = None if None in (shape[k], t.shape[k]) else shape[k] + t.shape[k]
+        return inputs, (ArrayType(tuple(shape), dtype),)
+
+    def forward(xp, *tensors, out=None, axis=0):
+        return deliver(xp, xp.concatenate(tensors, axis), out)
+
+    def vjp(i, xp, g, y, *tensors, axis=0):
+        k = axis % len(tensors[0].shape)
+        start = 0
+        for t in tensors[:i]:
+            start += t.shape[k]
+        return g[(*(slice(None),) * k, slice(start, start + tensors[i].shape[k]))]
+
+
+class stack(Op):
+    """Tensors of one shape put beside each other along a new axis."""
+
+    def infer(*tensors, axis=0):
+        dtype = promote(*(t.dtype for t in tensors))
+        inputs = tuple(ArrayType(t.shape, dtype) for t in tensors)
+        shape = next((t.shape for t in tensors if t.shape is not None), None)
+        if shape is None:
+            return inputs, (ArrayType(None, dtype),)
+        for i, t in enumerate(tensors):
+            if t.shape is not None and t.shape != shape:
+                raise ShapeError(
+                    f"tensor {i} should have shape {spell(shape)} because tensor 0 has it, but it has shape {spell(t.shape)}; "
+                    "stack takes tensors of one shape, concatenate lets one axis differ."
+                )
+        k = normalise_axis(axis, len(shape) + 1)
+        return inputs, (ArrayType((*shape[:k], len(tensors), *shape[k:]), dtype),)
+
+    def forward(xp, *tensors, out=None, axis=0):
+        return deliver(xp, xp.stack(tensors, axis), out)
+
+    def vjp(i, xp, g, y, *tensors, axis=0):
+        return g[(*(slice(None),) * (axis % len(g.shape)), i)]
+
+
+class split(Op):
+    """A tensor cut along an axis into parts of the given sizes."""
+
+    onnx = "Split"
+    view = True
+
+    def infer(x, sizes, axis=0):
+        if x.shape is None:
+            return (x,), tuple(ArrayType(None, x.dtype) for _ in sizes)
+        k = normalise_axis(axis, x.ndim)
+        if x.shape[k] is not None and (math.fsum(sizes) != x.shape[k] or min(sizes, default=0) < 0):
+            raise ShapeError(f"parts of sizes {sizes} do not add up to axis {k} of shape {spell(x.shape)}.")
+        return (x,), tuple(ArrayType((*x.shape[:k], size, *x.shape[k + 1 :]), x.dtype) for size in sizes)
+
+    outputs = 2  # or more: as many as there are sizes
+
+    def forward(xp, x, out=None, sizes=None, axis=0):
+        k, start, parts = axis % x.ndim, 0, []
+        for i, size in enumerate(sizes):
+            part = x[(*(slice(None),) * k, slice(start, start + size))]
+            parts.append(deliver(xp, part, out and out[i]))
+            start += size
+        return tuple(parts), ()
+
+    vjp = (lambda xp, g, y, x, sizes, axis=0: xp.concatenate(g, axis),)
+
+
+# An index is an attribute of its operation, apart from the arrays in it, which are operands: ``pattern`` holds one entry
+# per position, with slices spelled as tuples (a slice has no hash) and ARRAY where the next operand belongs.
+ARRAY = "array"
+
+
+def pattern_of(index: Any, is_array: Any) -> tuple[tuple, list]:
+    """An index as (pattern, arrays).
+
+    >>> pattern_of((slice(1, None), 0, None), lambda i: False)
+    ((('slice', 1, None, None), 0, None), [])
+    """
+    entries, arrays = [], []
+    for i in index if isinstance(index, tuple) else (index,):
+        if is_array(i):
+            entries.append(ARRAY)
+            arrays.append(i)
+        elif isinstance(i, slice):
+            if i.step is not None and i.step < 0:
+                raise ShapeError("a step must not be negative; use flip to reverse an axis.")
+            entries.append(("slice", i.start, i.stop, i.step))
+        elif i is None or i is Ellipsis:
+            entries.append(i)
+        elif isinstance(i, int | numpy.integer) and not isinstance(i, bool):
+            entries.append(int(i))
+        else:
+            raise DtypeError(
+                f"an index must be a whole number, a slice, None, ... or a tensor of whole numbers or booleans, but {i!r} "
+                f"({type(i).__name__}) came."
+            )
+    return tuple(entries), arrays
+
+
+def index_from(pattern: tuple, arrays: Any) -> tuple:
+    """The index that ``pattern`` and ``arrays`` spell."""
+    arrays = iter(arrays)
+    return tuple(
+        next(arrays) if entry == ARRAY else slice(*entry[1:]) if isinstance(entry, tuple) else entry
+        for entry in pattern
+    )
+
+
+def _check_indices(xp, pattern, shape, arrays):
+    """Refuse an index array beyond its axis: a GPU would wrap it silently."""
+    arrays = iter(arrays)
+    after = pattern[pattern.index(Ellipsis) + 1 :] if Ellipsis in pattern else ()
+    axis = 0
+    for entry in pattern:
+        if entry is Ellipsis:
+            axis = len(shape) - sum(1 for e in after if e is not None)
+            continue
+        if entry == ARRAY:
+            check_range(xp, next(arrays), shape[axis], axis, "an index")
+        axis += entry is not None
+
+
+def check_range(xp: Any, index: Any, size: int, axis: int, what: str) -> None:
+    """A ShapeError unless -size <= index < size everywhere."""
+    if index.size == 0:
+        return
+    low, high = xp.read(index.min()), xp.read(index.max())
+    if low < -size or high >= size:
+        wrong = low if low < -size else high
+        raise ShapeError(f"{what} is {wrong}, but axis {axis} has size {size}: 0 to {size - 1} exist.")
+
+
+class getitem(Op):
+    """Elements, slices or rows of x: basic indices give a view, index tensors (whole numbers) a copy.
+
+    A boolean index becomes its positions first (``nonzero``), which is the step whose shape depends on the data.
+    """
+
+    view = True
+
+    def infer(x, *indices, pattern):
+        """Indexing is worked out by NumPy itself, on a stand-in without memory of its own."""
+        for t in indices:
+            if t.dtype.kind not in "iu":
+                raise DtypeError(f"an index tensor must hold whole numbers or booleans, but it is {t.dtype}.")
+        if x.shape is None or any(t.shape is None or None in t.shape for t in indices):
+            return (x, *indices), (ArrayType(None, x.dtype),)
+        known = tuple(1 if s is None else s for s in x.shape)
+        stand_in = numpy.broadcast_to(numpy.zeros((), x.dtype), known)
+        zeros = [numpy.zeros(t.shape, int) for t in indices]
+        try:
+            shape = stand_in[index_from(pattern, zeros)].shape
+        except IndexError as error:
+            raise ShapeError(f"for a tensor of shape {spell(x.shape)}: {error}.") from None
+        return (x, *indices), (ArrayType(shape, x.dtype),)
+
+    def forward(xp, x, *indices, out=None, pattern=()):
+        if indices:
+            _check_indices(xp, pattern, x.shape, indices)
+        return deliver(xp, x[index_from(pattern, indices)], out)
+
+    def vjp(i, xp, g, y, x, *indices, pattern):
+        return xp.scatter_add(g, index_from(pattern, indices), x.shape)
+
+    reads = ("indices",)
+
+
+class scatter_add(Op):
+    """Zeros of a shape with x added at an index, repeated positions summed: what indexing does, transposed."""
+
+    def infer(x, *indices, pattern, shape):
+        return (x, *indices), (ArrayType(shape, x.dtype),)
+
+    def forward(xp, x, *indices, out=None, pattern=(), shape=()):
+        return deliver(xp, xp.scatter_add(x, index_from(pattern, indices), shape), out)
+
+    def vjp(i, xp, g, y, x, *indices, pattern, shape):
+        return g[index_from(pattern, indices)]
+
+    reads = ("indices",)
+
+
+class gather(Op):
+    """y[i, j] = x[i, index[i, j]] for axis 1, and likewise for any axis: one chosen element per position."""
+
+    onnx = "GatherElements"
+    vjp = (lambda xp, g, y, x, index, axis: xp.scatter_along_axis(g, index, axis % len(x.shape), x.shape), None)
+    reads = ("index", "")
+
+    def infer(x, index, axis):
+        if index.dtype not in ("int32", "int64", "uint8"):
+            raise DtypeError(
+                f"argument index must hold whole numbers, but it is {index.dtype}; convert it with .long()."
+            )
+        if x.shape is not None and index.shape is not None:
+            k = normalise_axis(axis, x.ndim)
+            wanted = tuple(None if j == k else size for j, size in enumerate(x.shape))
+            if index.ndim != x.ndim:
+                raise ShapeError(
+                    f"argument index should have shape {spell(wanted)} because x has shape {spell(x.shape)}, but it has shape "
+                    f"{spell(index.shape)}; give it {x.ndim} axes, with unsqueeze for a missing one."
+                )
+            if any(
+                i > s
+                for j, (i, s) in enumerate(zip(index.shape, x.shape, strict=True))
+                if j != k and None not in (i, s)
+            ):
+                raise ShapeError(
+                    f"argument index should have shape {spell(wanted)} or less because x has shape {spell(x.shape)}, but it "
+                    f"has shape {spell(index.shape)}."
+                )
+        return (x, index), (ArrayType(index.shape, x.dtype),)
+
+    def forward(xp, x, index, out=None, axis=None):
+        axis %= x.ndim
+        check_range(xp, index, x.shape[axis], axis, "an index")
+        return deliver(xp, x[xp.along_axis(index, axis)], out)
+
+
+class scatter_along_axis(Op):
+    """Zeros of a shape with x added along an axis at an index: what gather does, transposed."""
+
+    vjp = (lambda xp, g, y, x, index, axis, shape: xp.gather(g, axis, index), None)
+    reads = ("index", "")
+
+    def infer(x, index, axis, shape):
+        return (x, index), (ArrayType(shape, x.dtype),)
+
+    def forward(xp, x, index, out=None, axis=None, shape=None):
+        return deliver(xp, xp.scatter_along_axis(x, index, axis, shape), out)
+
+
+class nonzero(Op):
+    """The positions of the elements that are not 0, one row of indices each: (n, ndim), n depending on the data."""
+
+    onnx = "NonZero"
+    data_dependent = True
+    vjp = (None,)
+
+    def infer(x):
+        return (x,), (ArrayType((None, None if x.shape is None else x.ndim), numpy.dtype("int64")),)
+
+    def forward(xp, x, out=None):
+        return deliver(xp, xp.stack(xp.nonzero(x), 1), out)
+
+
+class one_hot(Op):
+    """1 at each label and 0 elsewhere: labels (…,) -> (…, classes)."""
+
+    onnx = "OneHot"
+    vjp = (None,)
+
+    def infer(labels, classes, dtype):
+        if is_float(labels.dtype) or labels.dtype == BOOL:
+            raise DtypeError(f"labels must be whole numbers, but they are {labels.dtype}; convert them with .long().")
+        return (labels,), (ArrayType(None if labels.shape is None else (*labels.shape, classes), numpy.dtype(dtype)),)
+
+    def forward(xp, labels, out=None, classes=None, dtype=None):
+        if labels.size:
+            low, high = xp.read(labels.min()), xp.read(labels.max())
+            if low < 0 or high >= classes:
+                raise ShapeError(f"a label is {low if low < 0 else high}, but there are classes 0 to {classes - 1}.")
+        return deliver(xp, (xp.expand_dims(labels, -1) == xp.arange(classes)).astype(dtype), out)
+
+
+class transfer(Op):
+    """A copy on another device."""
+
+    vjp = (lambda xp, g, y, x, source, target: xp.transfer(g, target, source),)
+
+    def infer(x, source, target):
+        return (x,), (x,)
+
+    def forward(xp, x, out=None, source=None, target=None):
+        return xp.transfer(x, source, target)
+
+
+class full_like(Op):
+    """One value in the shape and dtype of x."""
+
+    onnx = "ConstantOfShape"
+    vjp = (None,)
+    inplace = (0,)
+
+    def infer(x, value):
+        return (x,), (x,)
+
+    def forward(xp, x, out=None, value=0):
+        return deliver(xp, xp.full_like(x, value), out)

@@ -1,0 +1,156 @@
+"""The strict device: NumPy behind an array type as unforgiving as CuPy's.
+
+A GPU array cannot slip into a NumPy function, take part in arithmetic with a NumPy array, or become a Python number
+unasked. Nor can a StrictArray, so code that runs on "strict" leaks nothing to the host. Its namespace holds only names
+that CuPy has (``cupy_names.txt``), and it refuses what CuPy leaves undefined: writing to repeated indices.
+"""
+
+from __future__ import annotations
+
+import operator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy
+
+from .xp import extras
+
+_PLAIN = (bool, int, float, type(None), slice, type(Ellipsis), str, numpy.dtype, type)
+
+
+class StrictArray:
+    """An array that refuses implicit conversion; ``get()`` is the explicit way to the host."""
+
+    __slots__ = ("_host",)
+    __array_ufunc__ = None
+
+    def __init__(self, host: numpy.ndarray):
+        self._host = host
+
+    @staticmethod
+    def from_host(array: numpy.ndarray) -> StrictArray:
+        return StrictArray(numpy.array(array))
+
+    def get(self) -> numpy.ndarray:
+        """A copy on the host."""
+        return numpy.array(self._host)
+
+    def item(self) -> Any:
+        return self._host.item()
+
+    def _refuse(self, *_: Any) -> Any:
+        raise TypeError("a strict array refuses implicit conversion to the host, as a CuPy array would; ask with get()")
+
+    __array__ = __bool__ = __float__ = __int__ = __index__ = __iter__ = _refuse
+    __hash__ = None
+
+    shape = property(lambda self: self._host.shape)
+    dtype = property(lambda self: self._host.dtype)
+    ndim = property(lambda self: self._host.ndim)
+    size = property(lambda self: self._host.size)
+    strides = property(lambda self: self._host.strides)
+    flags = property(lambda self: self._host.flags)
+    nbytes = property(lambda self: self._host.nbytes)
+    base = property(lambda self: None if self._host.base is None else StrictArray(self._host.base))
+    T = property(lambda self: StrictArray(self._host.T))
+
+    def __len__(self) -> int:
+        return len(self._host)
+
+    def __repr__(self) -> str:
+        return f"strict {self._host!r}"
+
+    def __getitem__(self, index: Any) -> StrictArray:
+        return _wrap(self._host[_unwrap_index(index)])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        where = _unwrap_index(index)
+        if isinstance(index, StrictArray | tuple) and any(
+            isinstance(i, StrictArray) and i.dtype.kind in "iu"
+            for i in (index if isinstance(index, tuple) else (index,))
+        ):
+            positions = numpy.arange(self._host.size).reshape(self._host.shape)[where]
+            if numpy.unique(positions).size != positions.size:
+                raise TypeError("writing to repeated indices is undefined on a GPU; use xp.scatter_add")
+        self._host[where] = _unwrap(value)
+
+
+def _unwrap(value: Any) -> Any:
+    if isinstance(value, StrictArray):
+        return value._host
+    if isinstance(value, list | tuple):
+        return type(value)(_unwrap(v) for v in value)
+    if isinstance(value, _PLAIN):
+        return value
+    raise TypeError(
+        f"a strict array meets a {type(value).__name__}: the GPU would refuse it; send it to the device first"
+    )
+
+
+def _unwrap_index(index: Any) -> Any:
+    return tuple(map(_unwrap, index)) if isinstance(index, tuple) else _unwrap(index)
+
+
+def _wrap(value: Any) -> Any:
+    if isinstance(value, numpy.ndarray | numpy.generic):
+        return StrictArray(numpy.asarray(value))
+    if isinstance(value, list | tuple):
+        return type(value)(_wrap(v) for v in value)
+    return value
+
+
+def _guarded(function: Any) -> Any:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return _wrap(function(*map(_unwrap, args), **{name: _unwrap(value) for name, value in kwargs.items()}))
+
+    return call
+
+
+def _give_methods() -> None:
+    """The operators and methods that a CuPy array has, each checking its operands."""
+    for name in ("add", "sub", "mul", "truediv", "pow", "matmul", "and", "or", "xor", "mod", "floordiv"):
+        plain = getattr(operator, {"and": "and_", "or": "or_"}.get(name, name))
+        in_place = getattr(operator, f"i{name}")
+        setattr(StrictArray, f"__{name}__", lambda a, b, f=plain: _wrap(f(a._host, _unwrap(b))))
+        setattr(StrictArray, f"__r{name}__", lambda a, b, f=plain: _wrap(f(_unwrap(b), a._host)))
+
+        def write(a: StrictArray, b: Any, f: Any = in_place) -> StrictArray:
+            f(a._host, _unwrap(b))
+            return a
+
+        setattr(StrictArray, f"__i{name}__", write)
+    for name in ("lt", "le", "eq", "ne", "gt", "ge"):
+        setattr(StrictArray, f"__{name}__", lambda a, b, f=getattr(operator, name): _wrap(f(a._host, _unwrap(b))))
+    for name in ("neg", "abs", "invert"):
+        setattr(StrictArray, f"__{name}__", lambda a, f=getattr(operator, name): _wrap(f(a._host)))
+    for name in ["all", "any", "argmax", "argmin", "astype", "clip", "copy", "cumsum", "dot", "fill", "max", "mean", "min", "ravel", "reshape", "sort", "squeeze", "sum", "swapaxes", "take", "transpose", "view"]:
+        setattr(StrictArray, name, _guarded(getattr(numpy.ndarray, name)))
+
+
+_give_methods()
+
+
+def strict_namespace() -> SimpleNamespace:
+    """NumPy's functions that CuPy has too, each refusing arrays that are not on the device."""
+    listed = [line for line in (Path(__file__).parent / "cupy_names.txt").read_text().splitlines() if line[:1] != "#"]
+    names = {}
+    for name in " ".join(listed).split():
+        value = getattr(numpy, name)
+        names[name] = value if isinstance(value, type) else _guarded(value)
+    for name in ("newaxis", "pi", "e", "inf", "nan"):
+        names[name] = getattr(numpy, name)
+
+    def from_anywhere(value: Any, dtype: Any = None) -> StrictArray:
+        """``array`` and ``asarray`` are the explicit ways onto the device, so they do take host data."""
+        return StrictArray(numpy.array(value._host if isinstance(value, StrictArray) else value, dtype))
+
+    namespace = SimpleNamespace(**names)
+    namespace.array = namespace.asarray = from_anywhere
+
+    def scatter(target: StrictArray, index: Any, values: StrictArray) -> None:
+        numpy.add.at(target._host, _unwrap_index(index), _unwrap(values))
+
+    for name, function in extras(namespace, scatter, StrictArray.item).items():
+        setattr(namespace, name, function)
+    return namespace

@@ -1,0 +1,359 @@
+"""The tape: what a computation leaves behind so that its gradient can be found, and the walk back over it.
+
+Every recorded operation is a ``Node``. A node knows the operation, the nodes and leaf tensors that its operands came
+from, and just those arrays that its gradient rules read. ``pull_back`` visits nodes from the newest to the oldest; since
+an operand is always older than its result, that is a topological order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import itertools
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from .errors import DtypeError, GradError, ShapeError
+from .op import ArrayType, Op
+from .xp import Device
+
+grad_enabled: contextvars.ContextVar[bool] = contextvars.ContextVar("grad_enabled", default=True)
+_serial = itertools.count()
+
+
+class no_grad(contextlib.ContextDecorator):
+    """Record nothing inside: ``with no_grad():`` or ``@no_grad()``. Other threads and tasks are not affected.
+
+    >>> import kernel
+    >>> w = kernel.tensor([1.0], requires_grad=True)
+    >>> with kernel.no_grad():
+    ...     w -= 0.5
+    >>> w
+    tensor([0.5], requires_grad=True)
+    """
+
+    value = False
+
+    def __enter__(self) -> None:
+        # A stack of tokens on the instance would be shared by recursive calls of a decorated function.
+        self._tokens = (grad_enabled.set(self.value), getattr(self, "_tokens", None))
+
+    def __exit__(self, *_: object) -> None:
+        token, self._tokens = self._tokens
+        grad_enabled.reset(token)
+
+    def _recreate_cm(self) -> no_grad:
+        return type(self)()
+
+
+class enable_grad(no_grad):
+    """Record again, inside a ``no_grad`` block."""
+
+    value = True
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are being recorded here and now."""
+    return grad_enabled.get()
+
+
+class Record:
+    """What a node must keep of a call, for one choice of operands that need a gradient."""
+
+    __slots__ = ("keep_output", "needs", "read", "residuals", "unread")
+
+    def __init__(self, op: type[Op], inputs: tuple[ArrayType, ...], rules: tuple, needs: tuple[int, ...]):
+        self.needs = tuple(i for i in needs if rules[i] is not None)
+        words = set()
+        for i in self.needs:
+            if op.reads:
+                words.update(op.reads[0 if op.variadic else i].split())
+        named = [op.arguments[min(i, len(op.arguments) - 1)] for i in range(len(inputs))]
+        self.read = tuple(i for i, name in enumerate(named) if name in words)
+        self.unread = tuple((i, inputs[i]) for i, name in enumerate(named) if name not in words)
+        self.keep_output = "y" in words
+        self.residuals = bool(words & set(op.residuals))
+
+
+class Signature:
+    """All of a call that shapes, dtypes and attributes decide: worked out by ``infer`` once, then looked up."""
+
+    __slots__ = ("casts", "inputs", "multiple", "op", "outputs", "records", "rules")
+
+    def __init__(self, op: type[Op], types: tuple[ArrayType, ...], attributes: dict[str, Any]):
+        try:
+            inputs, outputs = op.infer(*types, **attributes)
+        except (ShapeError, DtypeError) as error:
+            raise type(error)(f"{op.name}: {error}") from None
+        self.op, self.outputs = op, outputs
+        # A Python number stays one where an array beside it already has the dtype in which the operation computes.
+        dtypes = {given.dtype for given, t in zip(types, inputs, strict=True) if not isinstance(given.dtype, type)}
+        dtypes |= {t.dtype for given, t in zip(types, inputs, strict=True) if not isinstance(given.dtype, type)}
+        self.casts = tuple(
+            (i, t.dtype)
+            for i, (given, t) in enumerate(zip(types, inputs, strict=True))
+            if given.dtype != t.dtype and not (isinstance(given.dtype, type) and t.dtype in dtypes)
+        )
+        self.inputs = types
+        self.rules = tuple(partial(op.vjp, i) for i in range(len(types))) if op.variadic else op.vjp
+        if op.variadic and not op.vjp:
+            self.rules = (None,) * len(types)
+        self.multiple = op.outputs > 1 or bool(op.residuals)
+        self.records: dict[tuple[int, ...], Record] = {}
+
+    def record(self, needs: tuple[int, ...]) -> Record:
+        found = self.records.get(needs)
+        if found is None:
+            found = self.records[needs] = Record(self.op, self.inputs, self.rules, needs)
+        return found
+
+
+_signatures: dict[tuple, Signature] = {}
+
+
+def signature_of(op: type[Op], key: tuple, types: Callable[[], tuple[ArrayType, ...]], attributes: dict) -> Signature:
+    """The signature of a call; ``key`` is everything that decides it."""
+    try:
+        found = _signatures.get(key)
+    except TypeError:  # an attribute without a hash
+        return Signature(op, types(), attributes)
+    if found is None:
+        found = Signature(op, types(), attributes)
+        if len(_signatures) >= 8192:  # ever new shapes, as when slicing along: start afresh
+            _signatures.clear()
+        _signatures[key] = found
+    return found
+
+
+class Node:
+    """One recorded operation: what ``grad_fn`` is. Prints as <AddBackward>; its history is in ``next_functions``."""
+
+    __slots__ = (
+        "__weakref__",
+        "attributes",
+        "checks",
+        "device",
+        "edges",
+        "hooks",
+        "needs",
+        "op",
+        "output",
+        "residuals",
+        "saved",
+        "serial",
+        "signature",
+    )
+
+    def __init__(
+        self,
+        op: type[Op],
+        signature: Signature,
+        record: Record,
+        operands: tuple,
+        arrays: list,
+        attributes: dict[str, Any],
+        device: Device,
+    ):
+        self.op, self.signature, self.attributes, self.device = op, signature, attributes, device
+        self.needs = record.needs
+        self.edges = [(operands[i].grad_fn or operands[i], operands[i]._index) for i in record.needs]
+        self.checks = [(operands[i]._version, operands[i]._version[0]) for i in record.read if not _number(operands[i])]
+        for i, unread in record.unread:
+            arrays[i] = unread
+        self.saved = arrays
+        self.output = self.residuals = self.hooks = None
+        self.serial = next(_serial)
+
+    @property
+    def name(self) -> str:
+        return "".join(part.capitalize() for part in self.op.name.split("_")) + "Backward"
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """(node, which of its outputs) for each operand; a leaf shows as AccumulateGrad, a constant as None.
+
+        >>> import kernel
+        >>> x = kernel.tensor([2.0], requires_grad=True)
+        >>> (x ** 2).log().grad_fn.next_functions[0][0].next_functions
+        ((<AccumulateGrad>, 0), (None, 0))
+        """
+        edges = dict(zip(self.needs, self.edges, strict=True))
+        found = []
+        for i in range(len(self.signature.inputs)):
+            parent, index = edges.get(i, (None, 0))
+            found.append((parent if parent is None or isinstance(parent, Node) else AccumulateGrad(parent), index))
+        return tuple(found)
+
+    def check(self) -> None:
+        """Raise unless everything that the rules read is still there, and unchanged."""
+        if self.saved is None:
+            raise GradError(
+                f"backward: the values that {self.name} needs were freed by an earlier backward through it; call that "
+                "earlier one with retain_graph=True, or compute the result again."
+            )
+        for version, recorded in self.checks:
+            if version[0] != recorded:
+                raise GradError(
+                    f"backward: a tensor that {self.name} needs was changed in place after it was used; change a copy "
+                    "(.clone()), or write the new value to a new name."
+                )
+
+    def release(self) -> None:
+        """Free what the rules read. A node that reads nothing can be walked again at any time."""
+        if self.checks or self.output is not None or self.residuals is not None:
+            self.saved = self.output = self.residuals = None
+
+
+class AccumulateGrad:
+    """The end of a history: the leaf tensor into whose ``grad`` the gradient goes."""
+
+    __slots__ = ("variable",)
+
+    def __init__(self, variable: Any):
+        self.variable = variable
+
+    next_functions = ()
+
+    def __repr__(self) -> str:
+        return "<AccumulateGrad>"
+
+
+def _number(operand: Any) -> bool:
+    return isinstance(operand, int | float)
+
+
+def history(root: Any) -> list[Node]:
+    """All nodes below ``root``, newest first; found without recursion, so that a chain may be as long as memory."""
+    if not isinstance(root, Node):
+        return []
+    seen, stack = {root}, [root]
+    while stack:
+        for parent, _ in stack.pop().edges:
+            if type(parent) is Node and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    return sorted(seen, key=lambda node: node.serial, reverse=True)
+
+
+def unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
+    """The gradient of a stretched operand: summed over the axes along which it was repeated."""
+    added = len(g.shape) - len(shape)
+    axes = tuple(range(added)) + tuple(
+        added + k for k, size in enumerate(shape) if size == 1 and g.shape[added + k] != 1
+    )
+    return xp.sum(g, axis=axes, keepdims=False).reshape(shape) if axes else g.reshape(shape)
+
+
+def pull_back(
+    root: Any,
+    index: int,
+    gradient: Any,
+    targets: set | None,
+    retain: bool,
+    lift: Callable | None,
+    functions: Any,
+    run_hooks: Callable[[list, Any, Device], Any],
+) -> dict[Any, Any]:
+    """Carry ``gradient`` of output ``index`` of ``root`` back to the leaves (or to ``targets``, keys as in the edges).
+
+    The result holds every leaf that was reached, and of the ``targets`` those inside the graph. Works on arrays; or, where ``lift`` is given, on tensors made by ``lift(array, edge, device)`` and with ``functions``
+    in the place of xp, so that the walk is recorded in turn. Nothing is written to any tensor: the caller gets the
+    gradients, whole or, where this raises, not at all.
+    """
+    order = history(root)
+    for node in order:
+        node.check()
+    gradients: dict[Any, Any] = {_key(root, index): gradient}
+    found: dict[Any, Any] = {}
+    for node in order:
+        signature, device = node.signature, node.device
+        g = _incoming(gradients, node, targets, found, lift, functions)
+        if g is None:
+            continue
+        if node.hooks is not None:
+            g = _hooked(node, g, run_hooks)
+        xp = functions if lift else device.xp
+        saved, output, residuals = _lifted(node, lift) if lift else (node.saved, node.output, node.residuals or ())
+        attributes, inputs, rules = node.attributes, signature.inputs, signature.rules
+        for i, edge in zip(node.needs, node.edges, strict=True):
+            part = rules[i](xp, g, output, *saved, *residuals, **attributes)
+            expected = inputs[i]
+            if part.shape != expected.shape:
+                part = unbroadcast(xp, part, expected.shape)
+            if part.dtype != expected.dtype:
+                part = part.astype(expected.dtype)
+            parent, position = edge
+            key = edge if position else parent
+            earlier = gradients.get(key)
+            if earlier is not None:
+                part = earlier + part
+            elif type(parent) is not Node and (lift or part is g or part.base is not None):
+                # A leaf keeps what it gets and may be told to write into it: it must not share with anything.
+                part = part.clone() if lift else part.copy()
+            gradients[key] = part
+        if not retain:
+            node.release()
+    return gradients | found
+
+
+def _key(parent: Any, index: int) -> Any:
+    return (parent, index) if index else parent
+
+
+def _incoming(gradients: dict, node: Node, targets: set | None, found: dict, lift: Any, functions: Any) -> Any:
+    """The gradient that reaches ``node``: an array, or of a node with several outputs a tuple; None where none does."""
+    types = node.signature.outputs
+    if len(types) == 1:
+        g = gradients.pop(node, None)
+        if targets is not None and g is not None and node in targets:
+            found[node] = g
+        return g
+    parts = [gradients.pop(_key(node, k), None) for k in range(len(types))]
+    if all(part is None for part in parts):
+        return None
+    if targets is not None:
+        found.update(
+            {_key(node, k): part for k, part in enumerate(parts) if part is not None and _key(node, k) in targets}
+        )
+    xp = node.device.xp
+    for k, (part, t) in enumerate(zip(parts, types, strict=True)):
+        if part is None and t.dtype.kind == "f":
+            zeros = xp.zeros(t.shape, t.dtype)
+            parts[k] = lift(zeros, None, node.device) if lift else zeros
+    return tuple(parts)
+
+
+def _hooked(node: Node, g: Any, run_hooks: Callable) -> Any:
+    if not isinstance(g, tuple):
+        return run_hooks(node.hooks.get(0, ()), g, node.device)
+    return tuple(run_hooks(node.hooks.get(k, ()), part, node.device) for k, part in enumerate(g))
+
+
+def _lifted(node: Node, lift: Callable) -> tuple[list, Any, tuple]:
+    """What ``node`` kept, as tensors that know where they came from. Residuals have no history: rules recompute them."""
+    edges = dict(zip(node.needs, node.edges, strict=True))
+    saved = [
+        value if isinstance(value, ArrayType) or _number(value) else lift(value, edges.get(i), node.device)
+        for i, value in enumerate(node.saved)
+    ]
+    output = node.output
+    if isinstance(output, tuple):
+        output = tuple(lift(array, (node, k), node.device) for k, array in enumerate(output))
+    elif output is not None:
+        output = lift(output, (node, 0), node.device)
+    return saved, output, (None,) * len(node.residuals or ())
+
+
+def walk(node: Any) -> Iterator[Node]:
+    """The nodes of a history from the newest to the oldest, as backward visits them.
+
+    >>> import kernel
+    >>> x = kernel.tensor([2.0], requires_grad=True)
+    >>> list(walk((x * x + x).sum().grad_fn))
+    [<SumBackward>, <AddBackward>, <MulBackward>]
+    """
+    yield from history(node)

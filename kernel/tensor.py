@@ -1,0 +1,903 @@
+"""The eager tensor: it computes at once and, where a gradient is wanted, leaves a node on the tape."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy
+
+from . import functional
+from .errors import DeviceError, DtypeError, GradError, ShapeError
+from .op import BOOL, FLOATS, INTEGERS, ArrayType, Op, is_float, spell
+from .ops import elementwise
+from .ops import shape as shapes
+from .tape import Node, grad_enabled, pull_back, signature_of
+from .xp import Device
+from .xp import device as device_of
+
+DTYPES = (*FLOATS, *INTEGERS, BOOL)
+# PyTorch's old names for a type of tensor, understood by type().
+TENSOR_TYPES = {
+    "HalfTensor": "float16",
+    "FloatTensor": "float32",
+    "DoubleTensor": "float64",
+    "ByteTensor": "uint8",
+    "IntTensor": "int32",
+    "LongTensor": "int64",
+    "BoolTensor": "bool",
+}
+
+
+def dtype_of(dtype: Any) -> numpy.dtype:
+    """``dtype`` as a NumPy dtype; a DtypeError, with those that exist, for any other.
+
+    >>> dtype_of("float32")
+    dtype('float32')
+    """
+    names = ", ".join(map(str, DTYPES))
+    try:
+        found = numpy.dtype(TENSOR_TYPES.get(dtype, dtype) if isinstance(dtype, str) else dtype)
+    except TypeError:
+        raise DtypeError(f"{dtype!r} is no dtype; there are {names}.") from None
+    if found not in DTYPES:
+        raise DtypeError(f"tensors of dtype {found} do not exist here; there are {names}.")
+    return found
+
+
+class Size(int):
+    """The number of elements, as in NumPy; called, the shape, as in PyTorch.
+
+    >>> x = kernel.zeros(2, 3)
+    >>> x.size, x.size(), x.size(0)
+    (6, (2, 3), 2)
+    """
+
+    shape: tuple[int, ...]
+
+    def __call__(self, dim: int | None = None) -> Any:
+        return self.shape if dim is None else self.shape[dim]
+
+
+class Tensor:
+    """An array on a device that can remember how it was computed.
+
+    ``Tensor(5, 3)`` is an uninitialised 5×3 matrix and ``Tensor([[1, 2]])`` holds data, float32 both, as in PyTorch;
+    ``kernel.tensor`` is the constructor that keeps the dtype of its data.
+
+    >>> x = kernel.tensor([1.0, 2.0], requires_grad=True)
+    >>> y = (x ** 2).sum()
+    >>> y.backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ("__weakref__", "_array", "_hooks", "_index", "_requires_grad", "_version", "device", "grad", "grad_fn")
+
+    def __new__(cls, *args: Any) -> Tensor:
+        if args and all(isinstance(size, int) for size in args):
+            return _wrap(numpy.empty(args, "float32"), device_of("cpu"), cls)
+        if len(args) != 1:
+            raise DtypeError(f"Tensor: sizes as whole numbers or one list of data were expected, but {args!r} came.")
+        return _wrap(_host_array(args[0], numpy.dtype("float32")), device_of("cpu"), cls)
+
+    # --- facts ---
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._array.shape
+
+    @property
+    def dtype(self) -> numpy.dtype:
+        return self._array.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self._array.ndim
+
+    @property
+    def size(self) -> Size:
+        size = Size(self._array.size)
+        size.shape = self.shape
+        return size
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self._array.size
+
+    def dim(self) -> int:
+        """The number of axes."""
+        return self._array.ndim
+
+    @property
+    def T(self) -> Tensor:
+        return functional.transpose(self)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this tensor was made by hand, not computed from one that requires a gradient."""
+        return self.grad_fn is None
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, value: bool = True) -> Tensor:
+        """Want (or no longer want) the gradient of this leaf."""
+        if self.grad_fn is not None:
+            if value:
+                return self
+            raise GradError("requires_grad: this tensor was computed from one that requires a gradient; use .detach().")
+        if value and not is_float(self.dtype):
+            raise DtypeError(
+                f"requires_grad: only floats have a gradient, but this tensor is {self.dtype}; use .float()."
+            )
+        self._requires_grad = bool(value)
+        return self
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without a history. Writing here goes unseen by the tape; no_grad is the safer way."""
+        return _wrap(self._array, self.device)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise DtypeError(f"data: a tensor was expected, but a {type(value).__name__} came.")
+        if value.shape != self.shape or value.dtype != self.dtype or value.device is not self.device:
+            raise ShapeError(
+                f"data: {self.dtype} of shape {spell(self.shape)} on {self.device} was expected, but {value.dtype} of shape "
+                f"{spell(value.shape)} on {value.device} came."
+            )
+        self._array = value._array
+
+    def is_contiguous(self) -> bool:
+        """Whether the elements lie in memory in row-major order."""
+        return bool(self._array.flags.c_contiguous)
+
+    def contiguous(self) -> Tensor:
+        """This tensor, or a copy in row-major order."""
+        return self if self.is_contiguous() else self.reshape(-1).reshape(self.shape)
+
+    # --- to the host and to other devices ---
+
+    def numpy(self) -> numpy.ndarray:
+        """The NumPy array behind a CPU tensor: the same memory, not a copy.
+
+        >>> x = kernel.ones(2)
+        >>> x.numpy()[0] = 5
+        >>> x
+        tensor([5., 1.])
+        """
+        if self._requires_grad:
+            raise GradError(
+                "numpy: NumPy would not record what it does with a tensor that requires a gradient; use .detach().numpy()."
+            )
+        if self.device.kind != "cpu":
+            raise DeviceError(f"numpy: the tensor is on {self.device}; copy it to the host first: .cpu().numpy().")
+        return self._array
+
+    def item(self) -> Any:
+        """The only element as a Python number; on a GPU this waits for it."""
+        if self._array.size != 1:
+            raise ShapeError(
+                f"item: one element was expected, but shape {spell(self.shape)} has {self._array.size}; use tolist()."
+            )
+        return self._array.item()
+
+    def tolist(self) -> Any:
+        """The elements as nested lists of Python numbers."""
+        return self._host().tolist()
+
+    def _host(self) -> numpy.ndarray:
+        return self._array if self.device.kind == "cpu" else self.device.to_host(self._array)
+
+    def to(self, target: Any) -> Tensor:
+        """This tensor on another device (always a copy there) or in another dtype; itself if it is there already.
+
+        >>> kernel.ones(2).to("cpu").to(kernel.float64)
+        tensor([1., 1.], dtype=float64)
+        """
+        if isinstance(target, str) and target in map(str, DTYPES):
+            return self.astype(target)
+        if not isinstance(target, str | Device):
+            return self.astype(target)
+        place = device_of(target)
+        if place is self.device:
+            return self
+        return functional.transfer(self, source=self.device.name, target=place.name)
+
+    def cpu(self) -> Tensor:
+        """A copy on the host (itself if it is there already)."""
+        return self.to("cpu")
+
+    def cuda(self, index: int = 0) -> Tensor:
+        """A copy on GPU number ``index``."""
+        return self.to(f"gpu:{index}")
+
+    gpu = cuda
+
+    def astype(self, dtype: Any) -> Tensor:
+        """This tensor in another dtype; itself if it has it already."""
+        dtype = dtype_of(dtype)
+        return self if dtype == self.dtype else _run(elementwise.cast, (self,), {"dtype": str(dtype)})
+
+    def type(self, dtype: Any = None) -> Any:
+        """Without an argument PyTorch's name of this kind of tensor; else this tensor as that kind or dtype.
+
+        >>> kernel.tensor([1.7]).type(kernel.LongTensor)
+        tensor([1])
+        """
+        if dtype is None:
+            return next(f"kernel.{name}" for name, value in TENSOR_TYPES.items() if value == str(self.dtype))
+        return self.astype(dtype.rsplit(".", 1)[-1] if isinstance(dtype, str) else dtype)
+
+    def half(self) -> Tensor:
+        return self.astype("float16")
+
+    def float(self) -> Tensor:
+        return self.astype("float32")
+
+    def double(self) -> Tensor:
+        return self.astype("float64")
+
+    def int(self) -> Tensor:
+        return self.astype("int32")
+
+    def long(self) -> Tensor:
+        return self.astype("int64")
+
+    def bool(self) -> Tensor:
+        return self.astype("bool")
+
+    def type_as(self, other: Tensor) -> Tensor:
+        return self.astype(other.dtype)
+
+    # --- the tape ---
+
+    def backward(
+        self, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False
+    ) -> None:
+        """Add to ``grad`` of every leaf that this tensor was computed from its gradient.
+
+        Args:
+            gradient: d(cost)/d(this tensor), of this tensor's shape; may be left out where it has one element.
+            retain_graph: keep what the rules need, for another backward. By default only with ``create_graph``.
+            create_graph: record the walk itself, so that the gradients can be differentiated again.
+
+        Raises GradError where nothing was recorded, where a gradient is needed and missing, and where values were freed
+        by an earlier backward or overwritten; then no ``grad`` has changed.
+
+        >>> x = kernel.tensor([1.0, 1.0], requires_grad=True)
+        >>> (x ** 2).backward(kernel.tensor([1.0, 1.0]))
+        >>> x.grad
+        tensor([2., 2.])
+        """
+        gradients = self._gradients("backward", gradient, None, retain_graph, create_graph)
+        for leaf, g in gradients.items():
+            if isinstance(leaf, Node | tuple):
+                continue
+            if leaf._hooks:
+                g = _run_hooks(leaf._hooks.values(), g, leaf.device)
+            if create_graph:
+                leaf.grad = g if leaf.grad is None else leaf.grad + g
+            elif leaf.grad is None or leaf.grad.grad_fn is not None:
+                leaf.grad = _wrap(g if leaf.grad is None else leaf.grad._array + g, leaf.device)
+            else:
+                leaf.grad._array += g
+                leaf.grad._version[0] += 1
+
+    def _gradients(self, name: str, gradient: Any, targets: set | None, retain: Any, create: bool) -> dict:
+        if not self._requires_grad:
+            raise GradError(
+                f"{name}: nothing was recorded for this tensor; make the tensors it depends on with requires_grad=True, and "
+                "compute it outside no_grad."
+            )
+        if gradient is None:
+            if self._array.size != 1:
+                raise GradError(
+                    f"{name}: a tensor of shape {spell(self.shape)} has no single slope; reduce it to one number, as with "
+                    ".sum(), or pass the gradient of the cost with respect to it."
+                )
+            gradient = functional.ones_like(self)
+        elif not isinstance(gradient, Tensor):
+            raise DtypeError(
+                f"{name}: gradient should be a tensor, but a {type(gradient).__name__} came; use kernel.tensor(…)."
+            )
+        elif gradient.shape != self.shape:
+            raise ShapeError(
+                f"{name}: gradient should have shape {spell(self.shape)}, but it has shape {spell(gradient.shape)}."
+            )
+        elif gradient.device is not self.device:
+            raise DeviceError(
+                f"{name}: gradient is on {gradient.device}, but the tensor is on {self.device}; move it with .to()."
+            )
+        gradient = gradient.astype(self.dtype)
+        root = self.grad_fn if self.grad_fn is not None else self
+        if self.grad_fn is None:
+            gradient = gradient.clone()
+        retain = create if retain is None else retain
+        if create:
+            with _grad_mode(True):
+                return pull_back(root, self._index, gradient, targets, retain, _lift, functional, _run_hooks)
+        with _grad_mode(False):
+            return pull_back(root, self._index, gradient._array, targets, retain, None, None, _run_hooks)
+
+    def detach(self) -> Tensor:
+        """The same memory without a history: what is computed from it has no gradient with respect to this tensor."""
+        return _wrap(self._array, self.device, version=self._version)
+
+    def retain_grad(self) -> None:
+        """Have ``grad`` filled although this tensor is not a leaf."""
+        if self.grad_fn is not None:
+            me = weakref.ref(self)  # the node must not keep the tensor that keeps the node
+
+            def keep(g: Tensor) -> None:
+                tensor = me()
+                if tensor is not None:
+                    tensor.grad = g if tensor.grad is None else tensor.grad + g
+
+            self.register_hook(keep)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
+        """Call ``hook`` with the gradient of this tensor in every backward; what it returns, if anything, replaces it.
+
+        Returns a function that takes the hook away again.
+
+        >>> x = kernel.tensor([1.0], requires_grad=True)
+        >>> remove = x.register_hook(lambda g: 10 * g)
+        >>> (2 * x).backward()
+        >>> x.grad
+        tensor([20.])
+        """
+        if not self._requires_grad:
+            raise GradError("register_hook: this tensor requires no gradient, so the hook would never be called.")
+        if self.grad_fn is None:
+            self._hooks = hooks = {} if self._hooks is None else self._hooks
+        else:
+            node = self.grad_fn
+            node.hooks = {} if node.hooks is None else node.hooks
+            hooks = node.hooks.setdefault(self._index, {})
+        key = object()
+        hooks[key] = hook
+        return lambda: hooks.pop(key, None) and None
+
+    # --- writing in place ---
+
+    def _writable(self, name: str) -> Any:
+        """The array, if it may be written to here and now; whoever reads it at backward will notice."""
+        if self._requires_grad and grad_enabled.get():
+            if self.grad_fn is None:
+                raise GradError(
+                    f"{name}: this leaf requires a gradient, and a change in place would escape the tape; write inside "
+                    "`with kernel.no_grad():`, or compute a new tensor."
+                )
+            raise GradError(
+                f"{name}: this tensor is the recorded result of {self.grad_fn.name}; compute a new tensor instead, such as y = y + 1."
+            )
+        if not getattr(self._array.flags, "writeable", True):
+            raise GradError(
+                f"{name}: this tensor shares memory that is read only (a stretched view or a read-only array); .clone() it first."
+            )
+        self._version[0] += 1
+        return self._array
+
+    def _in_place(self, name: str, op: type[Op], other: Any) -> Tensor:
+        if isinstance(other, Tensor) and other._requires_grad and grad_enabled.get():
+            raise GradError(
+                f"{name}: the operand requires a gradient, which a change in place cannot record; use a = a + b, or no_grad."
+            )
+        with _grad_mode(False):
+            result = _run(op, (self, other), {})
+        if result.shape != self.shape:
+            raise ShapeError(
+                f"{name}: the result has shape {spell(result.shape)}, which does not fit into shape {spell(self.shape)} in place."
+            )
+        if not numpy.can_cast(result.dtype, self.dtype, "same_kind"):
+            raise DtypeError(
+                f"{name}: the result is {result.dtype}, which {self.dtype} cannot hold; convert the tensor with .float() first."
+            )
+        self._writable(name)[...] = result._array
+        return self
+
+    def add_(self, other: Any) -> Tensor:
+        """Add in place, into the memory that views and NumPy share."""
+        return self._in_place("add_", elementwise.add, other)
+
+    def sub_(self, other: Any) -> Tensor:
+        """Subtract in place."""
+        return self._in_place("sub_", elementwise.sub, other)
+
+    def mul_(self, other: Any) -> Tensor:
+        """Multiply in place."""
+        return self._in_place("mul_", elementwise.mul, other)
+
+    def div_(self, other: Any) -> Tensor:
+        """Divide in place."""
+        return self._in_place("div_", elementwise.div, other)
+
+    def zero_(self) -> Tensor:
+        """Write 0 everywhere."""
+        return self.fill_(0)
+
+    def fill_(self, value: Any) -> Tensor:
+        """Write one number everywhere."""
+        self._writable("fill_")[...] = value
+        return self
+
+    def copy_(self, other: Tensor) -> Tensor:
+        """Write the elements of another tensor, stretched to this shape; it may be on another device."""
+        self[...] = other.detach().to(self.device) if isinstance(other, Tensor) else other
+        return self
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        array = self._writable("item assignment")
+        entries = index if isinstance(index, tuple) else (index,)
+        where = tuple(entry._array if isinstance(entry, Tensor) else entry for entry in entries)
+        if isinstance(value, Tensor):
+            if value._requires_grad and grad_enabled.get():
+                raise GradError(
+                    "item assignment: the value requires a gradient, which an assignment cannot record; use where or concatenate."
+                )
+            if value.device is not self.device:
+                raise DeviceError(
+                    f"item assignment: the value is on {value.device}, the tensor on {self.device}; move it with .to()."
+                )
+            value = value._array
+        elif isinstance(value, numpy.ndarray | list):
+            value = self.device.from_host(numpy.asarray(value, self.dtype))
+        try:
+            array[where if isinstance(index, tuple) else where[0]] = value
+        except (ValueError, IndexError) as error:
+            raise ShapeError(f"item assignment: into shape {spell(self.shape)}: {error}.") from None
+
+    def __iadd__(self, other: Any) -> Tensor:
+        return self + other if self.grad_fn is not None and grad_enabled.get() else self.add_(other)
+
+    def __isub__(self, other: Any) -> Tensor:
+        return self - other if self.grad_fn is not None and grad_enabled.get() else self.sub_(other)
+
+    def __imul__(self, other: Any) -> Tensor:
+        return self * other if self.grad_fn is not None and grad_enabled.get() else self.mul_(other)
+
+    def __itruediv__(self, other: Any) -> Tensor:
+        return self / other if self.grad_fn is not None and grad_enabled.get() else self.div_(other)
+
+    # --- operators ---
+
+    def __add__(self, other: Any) -> Tensor:
+        return _run(elementwise.add, (self, other), _NONE)
+
+    def __radd__(self, other: Any) -> Tensor:
+        return _run(elementwise.add, (other, self), _NONE)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return _run(elementwise.sub, (self, other), _NONE)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return _run(elementwise.sub, (other, self), _NONE)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return _run(elementwise.mul, (self, other), _NONE)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return _run(elementwise.mul, (other, self), _NONE)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return _run(elementwise.div, (self, other), _NONE)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return _run(elementwise.div, (other, self), _NONE)
+
+    def __pow__(self, other: Any) -> Tensor:
+        return _run(elementwise.pow, (self, other), _NONE)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        return _run(elementwise.pow, (other, self), _NONE)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return functional.matmul(self, other)
+
+    def __rmatmul__(self, other: Any) -> Tensor:
+        return functional.matmul(other, self)
+
+    def __neg__(self) -> Tensor:
+        return _run(elementwise.neg, (self,), _NONE)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return _run(elementwise.abs, (self,), _NONE)
+
+    def __eq__(self, other: Any) -> Tensor:
+        return _run(elementwise.eq, (self, other), _NONE)
+
+    def __ne__(self, other: Any) -> Tensor:
+        return _run(elementwise.ne, (self, other), _NONE)
+
+    def __lt__(self, other: Any) -> Tensor:
+        return _run(elementwise.lt, (self, other), _NONE)
+
+    def __le__(self, other: Any) -> Tensor:
+        return _run(elementwise.le, (self, other), _NONE)
+
+    def __gt__(self, other: Any) -> Tensor:
+        return _run(elementwise.gt, (self, other), _NONE)
+
+    def __ge__(self, other: Any) -> Tensor:
+        return _run(elementwise.ge, (self, other), _NONE)
+
+    def __and__(self, other: Any) -> Tensor:
+        return _run(elementwise.logical_and, (self, other), _NONE)
+
+    def __or__(self, other: Any) -> Tensor:
+        return _run(elementwise.logical_or, (self, other), _NONE)
+
+    def __invert__(self) -> Tensor:
+        return _run(elementwise.logical_not, (self,), _NONE)
+
+    __hash__ = object.__hash__
+    # NumPy must not take a tensor apart: array + tensor comes here and is refused in words.
+    __array_ufunc__ = None
+
+    def __array__(self, *_: Any, **__: Any) -> numpy.ndarray:
+        raise DtypeError(
+            "a tensor does not turn into a NumPy array by itself, because on a GPU that would copy unseen; use kernel's "
+            "functions on it, or .numpy() to get the array."
+        )
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return functional.getitem(self, index)
+
+    def __len__(self) -> int:
+        if self.ndim == 0:
+            raise ShapeError("len: a tensor of shape () has no axis to count along.")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def _number(self, what: str) -> Any:
+        if self._array.size != 1:
+            raise ShapeError(
+                f"{what}: a tensor of shape {spell(self.shape)} is not one number; compare a sum or use .any() or .all()."
+                if what == "bool"
+                else f"{what}: a tensor of shape {spell(self.shape)} is not one number; use .tolist(), or index it first."
+            )
+        return self._array.item()
+
+    def __bool__(self) -> bool:
+        return bool(self._number("bool"))
+
+    def __float__(self) -> float:
+        return float(self._number("float"))
+
+    def __int__(self) -> int:
+        return int(self._number("int"))
+
+    def __index__(self) -> int:
+        if self.dtype.kind not in "iu":
+            raise DtypeError(f"index: a {self.dtype} is not a whole number; convert it with int().")
+        return int(self._number("index"))
+
+    def __format__(self, spec: str) -> str:
+        return format(self._number("format"), spec) if spec else repr(self)
+
+    def __repr__(self) -> str:
+        body = numpy.array2string(
+            self._host(), precision=4, separator=", ", prefix="tensor(", suppress_small=True, threshold=1000
+        )
+        return f"tensor({', '.join([body, *self._marks()])})"
+
+    def _marks(self) -> list[str]:
+        """What a tensor's repr says beside the values."""
+        marks = []
+        if self.device.kind != "cpu":
+            marks.append(f"device='{self.device}'")
+        if self.dtype not in ("float32", "int64", "bool"):
+            marks.append(f"dtype={self.dtype}")
+        if self.grad_fn is not None:
+            marks.append(f"grad_fn={self.grad_fn!r}")
+        elif self._requires_grad:
+            marks.append("requires_grad=True")
+        return marks
+
+    def __copy__(self) -> Tensor:
+        return self.clone()
+
+    def __deepcopy__(self, memo: dict) -> Tensor:
+        if self.grad_fn is not None:
+            raise GradError("deepcopy: a recorded result cannot be copied with its history; use .detach().clone().")
+        copy = _wrap(self._array.copy(), self.device, type(self))
+        copy._requires_grad = self._requires_grad
+        memo[id(self)] = copy
+        return copy
+
+    def __reduce__(self) -> Any:
+        raise DtypeError("a tensor is not pickled: save its values with numpy.savez(path, x=x.detach().cpu().numpy()).")
+
+    # --- methods that are functions ---
+
+    add, sub, mul, div, pow = functional.add, functional.sub, functional.mul, functional.div, functional.pow
+    subtract, multiply, divide, power = functional.subtract, functional.multiply, functional.divide, functional.power
+    neg, abs, sign, square = functional.negative, functional.abs, functional.sign, functional.square
+    exp, log, sqrt, sin, cos, tanh = (
+        functional.exp,
+        functional.log,
+        functional.sqrt,
+        functional.sin,
+        functional.cos,
+        functional.tanh,
+    )
+    sigmoid, relu, softplus, gelu = functional.sigmoid, functional.relu, functional.softplus, functional.gelu
+    clip, clamp, maximum, minimum = functional.clip, functional.clamp, functional.maximum, functional.minimum
+    eq, ne, lt, le, gt, ge = functional.eq, functional.ne, functional.lt, functional.le, functional.gt, functional.ge
+    logical_and, logical_or, logical_not = functional.logical_and, functional.logical_or, functional.logical_not
+    matmul, mm, mv, dot = functional.matmul, functional.mm, functional.mv, functional.dot
+    sum, mean, var, norm = functional.sum, functional.mean, functional.var, functional.norm
+    max, min, amax, amin = functional.max, functional.min, functional.amax, functional.amin
+    argmax, argmin, all, any = functional.argmax, functional.argmin, functional.all, functional.any
+    logsumexp, softmax, log_softmax = functional.logsumexp, functional.softmax, functional.log_softmax
+    reshape, permute, transpose, swapaxes = (
+        functional.reshape,
+        functional.permute,
+        functional.transpose,
+        functional.swapaxes,
+    )
+    expand_dims, unsqueeze, squeeze, flatten = (
+        functional.expand_dims,
+        functional.unsqueeze,
+        functional.squeeze,
+        functional.flatten,
+    )
+    flip, split, gather, nonzero = functional.flip, functional.split, functional.gather, functional.nonzero
+    broadcast_to = expand = functional.broadcast_to
+
+    def t(self) -> Tensor:
+        """The transpose of a matrix."""
+        if self.ndim > 2:
+            raise ShapeError(f"t: a matrix was expected, but the tensor has shape {spell(self.shape)}; use permute.")
+        return functional.transpose(self)
+
+    def view(self, *shape: Any) -> Tensor:
+        """reshape that never copies: where the memory's order does not allow it, an error says so.
+
+        >>> kernel.arange(4).view(2, 2)
+        tensor([[0, 1],
+                [2, 3]])
+        """
+        if len(shape) == 1 and not isinstance(shape[0], int | tuple | list):
+            raise DtypeError(
+                f"view: sizes were expected, but {shape[0]!r} came; another dtype is made with .astype(…)."
+            )
+        result = functional.reshape(self, *shape)
+        if result._version is not self._version and result._array.size:
+            raise ShapeError(
+                f"view: the elements of this tensor of shape {spell(self.shape)} do not lie in row-major order in memory (it "
+                "was transposed, or computed batch-last); use .reshape(…), which copies where it must."
+            )
+        return result
+
+    def clone(self) -> Tensor:
+        """A copy in memory of its own; the gradient flows through it."""
+        return _run(elementwise.clone, (self,), _NONE)
+
+
+_NONE: dict[str, Any] = {}
+_new = object.__new__
+
+
+def _wrap(array: Any, device: Device, cls: type = Tensor, version: list | None = None) -> Tensor:
+    """A tensor around an array of ``device``; ``version`` is that of the tensor whose memory it shares."""
+    tensor = _new(cls)
+    tensor._array = array
+    tensor.device = device
+    tensor._version = [0] if version is None else version
+    tensor._requires_grad = False
+    tensor.grad = tensor.grad_fn = tensor._hooks = None
+    tensor._index = 0
+    return tensor
+
+
+def _run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
+    """Compute ``op`` now, and record it if an operand requires a gradient. What every operator and function ends in."""
+    device = None
+    arrays = []
+    key = [op]
+    needs: tuple[int, ...] = ()
+    for i, operand in enumerate(operands):
+        if isinstance(operand, Tensor):
+            array = operand._array
+            arrays.append(array)
+            key.append(array.shape)
+            key.append(array.dtype)
+            if operand._requires_grad:
+                needs += (i,)
+            if device is not operand.device:
+                if device is not None:
+                    raise DeviceError(
+                        f"{op.name}: the operands are on {device} and {operand.device}; move one with .to('{device}')."
+                    )
+                device = operand.device
+        else:
+            number = _plain_number(op, i, operand)
+            arrays.append(number)
+            key.append(type(number))
+    if attributes:
+        key.extend(attributes.items())
+    signature = signature_of(op, tuple(key), lambda: tuple(map(_type, arrays)), attributes)
+    xp = device.xp
+    for i, dtype in signature.casts:
+        arrays[i] = arrays[i].astype(dtype) if isinstance(operands[i], Tensor) else xp.asarray(arrays[i], dtype)
+    try:
+        if device.guard is None:
+            result = op.forward(xp, *arrays, **attributes)
+        else:
+            with device.guard():
+                result = op.forward(xp, *arrays, **attributes)
+    except (ShapeError, DtypeError) as error:
+        raise type(error)(str(error) if str(error).startswith(op.name) else f"{op.name}: {error}") from None
+    except OverflowError as error:
+        raise DtypeError(
+            f"{op.name}: {error}; give a smaller number, or convert the tensor with .long() or .float()."
+        ) from None
+
+    record = signature.record(needs) if needs and grad_enabled.get() else None
+    node = Node(op, signature, record, operands, arrays, attributes, device) if record and record.needs else None
+    if signature.multiple:
+        return _several_results(op, result, operands, signature, record, node, device)
+    if op is shapes.transfer:
+        device = device_of(attributes["target"])
+    if type(result) is not device.array_type:
+        result = device.xp.asarray(result)
+    tensor = _new(Tensor)
+    tensor._array = result
+    tensor.device = device
+    tensor._version = operands[0]._version if op.view and xp.may_share_memory(result, arrays[0]) else [0]
+    tensor.grad = tensor._hooks = None
+    tensor._index = 0
+    tensor.grad_fn = node
+    tensor._requires_grad = node is not None
+    if node is not None and record.keep_output:
+        node.output = result
+        node.checks.append((tensor._version, tensor._version[0]))
+    return tensor
+
+
+def _several_results(
+    op: Any, result: Any, operands: tuple, signature: Any, record: Any, node: Any, device: Device
+) -> Any:
+    """The tensors of an operation with several outputs or with residuals."""
+    outputs, residuals = result
+    tensors = []
+    for k, (array, t) in enumerate(zip(outputs, signature.outputs, strict=True)):
+        array = array if type(array) is device.array_type else device.xp.asarray(array)
+        tensor = _wrap(array, device, version=operands[0]._version if op.view else None)
+        if node is not None and is_float(t.dtype):
+            tensor.grad_fn, tensor._index, tensor._requires_grad = node, k, True
+        tensors.append(tensor)
+    if node is not None:
+        node.residuals = residuals if record.residuals else (None,) * len(residuals)
+        if record.keep_output:
+            node.output = tuple(tensor._array for tensor in tensors)
+            node.checks.extend((tensor._version, tensor._version[0]) for tensor in tensors)
+    return tuple(tensors) if len(tensors) > 1 else tensors[0]
+
+
+Tensor._apply = staticmethod(_run)
+
+
+def _type(array: Any) -> ArrayType:
+    if isinstance(array, bool | int | float):
+        return ArrayType((), type(array))
+    return ArrayType(array.shape, array.dtype)
+
+
+def _plain_number(op: type[Op], position: int, operand: Any) -> Any:
+    """A number that is not a tensor, as a Python number; anything else is refused, as a GPU could not take it either."""
+    if isinstance(operand, numpy.generic):
+        operand = operand.item()
+    if isinstance(operand, bool | int | float):
+        return operand
+    name = op.arguments[min(position, len(op.arguments) - 1)]
+    kind = "NumPy array" if isinstance(operand, numpy.ndarray) else type(operand).__name__
+    raise DtypeError(f"{op.name}: argument {name} is a {kind}; make it a tensor first with kernel.tensor(…).")
+
+
+class _grad_mode:
+    """Recording switched on or off for the engine's own steps."""
+
+    __slots__ = ("token", "value")
+
+    def __init__(self, value: bool):
+        self.value = value
+
+    def __enter__(self) -> None:
+        self.token = grad_enabled.set(self.value)
+
+    def __exit__(self, *_: object) -> None:
+        grad_enabled.reset(self.token)
+
+
+def _lift(array: Any, edge: tuple | None, device: Device) -> Tensor:
+    """An array that a node kept, as the tensor it was: the leaf itself, or one with its place in the history."""
+    if edge is not None and isinstance(edge[0], Tensor):
+        return edge[0]
+    tensor = _wrap(array, device)
+    if edge is not None:
+        tensor.grad_fn, tensor._index = edge
+        tensor._requires_grad = True
+    return tensor
+
+
+def _run_hooks(hooks: Any, g: Any, device: Device) -> Any:
+    hooks = hooks.values() if isinstance(hooks, dict) else hooks
+    for hook in list(hooks):
+        given = (
+            g if isinstance(g, Tensor) else _wrap(g if type(g) is device.array_type else device.xp.asarray(g), device)
+        )
+        returned = hook(given)
+        if returned is not None:
+            if not isinstance(returned, Tensor) or returned.shape != given.shape:
+                raise GradError(
+                    f"hook: a gradient of shape {spell(given.shape)} or None should be returned, but {returned!r} came."
+                )
+            g = returned if isinstance(g, Tensor) else returned._array
+    return g
+
+
+def _host_array(data: Any, dtype: numpy.dtype | None) -> numpy.ndarray:
+    """``data`` (numbers, nested lists, NumPy arrays, tensors) as a new host array in one of our dtypes."""
+    if isinstance(data, Tensor):
+        array = data._host().copy()
+    elif isinstance(data, list | tuple) and any(isinstance(item, Tensor) for item in data):
+        array = numpy.array([_host_array(item, None) for item in data])
+    else:
+        try:
+            array = numpy.array(data)
+        except ValueError:
+            raise ShapeError(
+                "tensor: the rows of the nested list have different lengths; a tensor needs them equal."
+            ) from None
+        if dtype is None and not isinstance(data, numpy.ndarray | numpy.generic) and array.dtype == "float64":
+            dtype = numpy.dtype("float32")
+    if array.dtype.kind not in "fiub" or (array.size == 0 and array.dtype == object):
+        raise DtypeError(f"tensor: numbers or booleans were expected, but {data!r} came.")
+    if dtype is None and array.dtype not in DTYPES:
+        dtype = numpy.dtype("int64") if array.dtype.kind in "iu" else None
+    return array.astype(dtype_of(array.dtype if dtype is None else dtype), copy=False)
+
+
+def grad(
+    output: Tensor,
+    inputs: Tensor | list[Tensor] | tuple[Tensor, ...],
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+) -> Any:
+    """d(output)/d(inputs), without touching any ``grad``; with ``create_graph`` it can be differentiated again.
+
+    Returns a tensor, or a tuple of them for several inputs. Raises GradError for an input that output does not depend on.
+
+    >>> x = kernel.tensor(3.0, requires_grad=True)
+    >>> slope = kernel.grad(x ** 3, x, create_graph=True)
+    >>> slope, kernel.grad(slope, x)
+    (tensor(27., grad_fn=<CloneBackward>), tensor(18.))
+    """
+    several = isinstance(inputs, list | tuple)
+    wanted = list(inputs) if several else [inputs]
+    keys = [t if t.grad_fn is None else (t.grad_fn, t._index) if t._index else t.grad_fn for t in wanted]
+    found = output._gradients("grad", gradient, set(keys), retain_graph, create_graph)
+    results = []
+    for i, (t, key) in enumerate(zip(wanted, keys, strict=True)):
+        if key not in found:
+            raise GradError(f"grad: the output does not depend on input {i} (or it does not require a gradient).")
+        g = found[key]
+        results.append(g if isinstance(g, Tensor) else _wrap(t.device.xp.asarray(g), t.device))
+    return tuple(results) if several else results[0]

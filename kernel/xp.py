@@ -1,0 +1,261 @@
+"""Devices: where arrays live, and which namespace ``xp`` computes on them. The only file that imports CuPy.
+
+A device is "cpu" (NumPy), "gpu:0", "gpu:1", … (CuPy) or "strict" (NumPy behind an array type that refuses every implicit
+conversion, as CuPy's does, so that code for the GPU can be tested without one). Operations receive ``device.xp``: the
+functions of NumPy, and beside them the few that NumPy and CuPy spell differently.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy
+
+from .errors import DeviceError
+
+
+class Device:
+    """A place for arrays: its name, its namespace ``xp``, its array type, and how to get there and back.
+
+    >>> from kernel.xp import device
+    >>> device("cpu").xp.exp(0.0)
+    np.float64(1.0)
+    """
+
+    __slots__ = ("array_type", "from_host", "guard", "index", "kind", "name", "synchronise", "to_host", "xp")
+
+    def __init__(
+        self,
+        kind: str,
+        index: int | None,
+        xp: SimpleNamespace,
+        array_type: type,
+        from_host: Callable[[numpy.ndarray], Any],
+        to_host: Callable[[Any], numpy.ndarray],
+        guard: Callable[[], contextlib.AbstractContextManager] | None = None,
+        synchronise: Callable[[], None] = lambda: None,
+    ):
+        self.kind, self.index = kind, index
+        self.name = kind if index is None else f"{kind}:{index}"
+        self.xp, self.array_type = xp, array_type
+        self.from_host, self.to_host = from_host, to_host
+        self.guard, self.synchronise = guard, synchronise
+
+    def __repr__(self) -> str:
+        return f"device('{self.name}')"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or (isinstance(other, str) and _spelled(other) == self.name)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+def device(name: str | Device) -> Device:
+    """The device called ``name``: "cpu", "gpu" (the first), "gpu:1", "strict"; PyTorch's "cuda:0" means "gpu:0".
+
+    Raises DeviceError, with the devices that exist, for any other.
+
+    >>> device("cpu")
+    device('cpu')
+    >>> device("tpu")
+    Traceback (most recent call last):
+    ...
+    kernel.errors.DeviceError: there is no device 'tpu' here; this machine has cpu.
+    """
+    if isinstance(name, Device):
+        return name
+    if not isinstance(name, str):
+        raise DeviceError(f'a device is named by a string such as "cpu" or "gpu:0", but {name!r} came.')
+    return _device(_spelled(name))
+
+
+def devices() -> list[str]:
+    """The names of the devices of this machine, the CPU first.
+
+    >>> devices()[0]
+    'cpu'
+    """
+    return ["cpu", *(f"gpu:{i}" for i in range(gpu_count()))]
+
+
+def gpu_available() -> bool:
+    """Whether a GPU can really compute here (CuPy is installed, the driver answers, one small sum came out right).
+
+    >>> gpu_available() == (gpu_count() > 0)
+    True
+    """
+    return gpu_count() > 0
+
+
+@functools.cache
+def gpu_count() -> int:
+    """How many GPUs can compute here; 0 without CuPy. Found out once, by one real operation."""
+    try:
+        import cupy
+    except ImportError:
+        return 0
+    try:
+        with cupy.cuda.Device(0):
+            if int(cupy.arange(4).sum()) != 6:
+                return 0
+        return cupy.cuda.runtime.getDeviceCount()
+    except (RuntimeError, ImportError, OSError):
+        # No driver (a RuntimeError of CuPy), no card, or no compiler library: asking the driver alone would have said yes.
+        return 0
+
+
+def send(array: Any, source: Device, target: Device) -> Any:
+    """``array`` of device ``source`` copied to device ``target``: always a copy, never an alias."""
+    if source is target:
+        with source.guard() if source.guard else contextlib.nullcontext():
+            return array.copy()
+    host = source.to_host(array)
+    return target.from_host(host)
+
+
+def _spelled(name: str) -> str:
+    """PyTorch's and short names in the kernel's spelling: cuda:1 -> gpu:1, gpu -> gpu:0."""
+    name = "gpu" + name.removeprefix("cuda") if name.startswith("cuda") else name
+    return "gpu:0" if name == "gpu" else name
+
+
+@functools.cache
+def _device(name: str) -> Device:
+    if name == "cpu":
+        return Device("cpu", None, _numpy_namespace(), numpy.ndarray, numpy.array, numpy.array)
+    if name == "strict":
+        from .strict import StrictArray, strict_namespace
+
+        return Device("strict", None, strict_namespace(), StrictArray, StrictArray.from_host, StrictArray.get)
+    if name in devices():
+        return _gpu(int(name.removeprefix("gpu:")))
+    hint = ""
+    if name.startswith("gpu") and gpu_count() == 0:
+        hint = ' A GPU needs an NVIDIA driver and CuPy: pip install "gradschool[gpu]", then gradschool doctor.'
+    raise DeviceError(f"there is no device {name!r} here; this machine has {', '.join(devices())}.{hint}")
+
+
+def _gpu(index: int) -> Device:
+    import cupy
+
+    def guard() -> contextlib.AbstractContextManager:
+        return cupy.cuda.Device(index)
+
+    def from_host(array: numpy.ndarray) -> Any:
+        with guard():
+            return cupy.array(array)
+
+    def synchronise() -> None:
+        with guard():
+            cupy.cuda.Device(index).synchronize()
+
+    return Device("gpu", index, _cupy_namespace(), cupy.ndarray, from_host, cupy.asnumpy, guard, synchronise)
+
+
+def _numpy_namespace() -> SimpleNamespace:
+    names = {name: function for name, function in vars(numpy).items() if not name.startswith("_")}
+    return SimpleNamespace(**names | extras(numpy, numpy.add.at, lambda array: array.item()))
+
+
+@functools.cache
+def _cupy_namespace() -> SimpleNamespace:
+    import cupy
+    import cupyx
+
+    names = {name: function for name, function in vars(cupy).items() if not name.startswith("_")}
+    return SimpleNamespace(**names | extras(cupy, cupyx.scatter_add, lambda array: array.item()))
+
+
+def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[Any], Any]) -> dict[str, Callable]:
+    """What every namespace offers beside NumPy's names, built from that library's scatter-add and scalar read.
+
+    ``scatter`` adds values at possibly repeated indices, where a plain ``a[i] += v`` keeps one of them; ``read`` copies
+    one number to the host, which on a GPU waits for the device: an operation does so only to refuse a bad index.
+    """
+
+    def scatter_add(values: Any, index: tuple, shape: tuple[int, ...]) -> Any:
+        """Zeros of ``shape`` with ``values`` added at ``index``: the transpose of indexing."""
+        target = xp.zeros(shape, values.dtype)
+        scatter(target, index, values)
+        return target
+
+    def scatter_along_axis(values: Any, index: Any, axis: int, shape: tuple[int, ...]) -> Any:
+        """Zeros of ``shape`` with ``values`` added along ``axis`` at ``index``: the transpose of gather."""
+        return scatter_add(values, along_axis(index, axis), shape)
+
+    def along_axis(index: Any, axis: int) -> tuple:
+        """``index`` completed to one index array per axis: its own positions on all axes but ``axis``."""
+        grid = []
+        for k, size in enumerate(index.shape):
+            if k == axis:
+                grid.append(index)
+            else:
+                ones = [1] * index.ndim
+                ones[k] = size
+                grid.append(xp.arange(size).reshape(ones))
+        return tuple(grid)
+
+    def gather(array: Any, axis: int, index: Any) -> Any:
+        """The elements of ``array`` at ``index`` along ``axis``."""
+        return array[along_axis(index, axis)]
+
+    def transfer(array: Any, source: str, target: str) -> Any:
+        """A copy of ``array`` on another device."""
+        return send(array, device(source), device(target))
+
+    return {
+        "along_axis": along_axis,
+        "gather": gather,
+        "read": read,
+        "scatter_add": scatter_add,
+        "scatter_along_axis": scatter_along_axis,
+        "transfer": transfer,
+    }
+
+
+class Generator:
+    """A stream of random numbers that depends on its seed alone.
+
+    Numbers are drawn on the host and then sent to the device, so that every device sees the same ones.
+
+    Args:
+        seed: a whole number; None takes one from the operating system.
+
+    >>> import kernel
+    >>> a = kernel.randn(3, generator=kernel.Generator(0))
+    >>> b = kernel.randn(3, generator=kernel.Generator(0))
+    >>> bool((a == b).all())
+    True
+    """
+
+    def __init__(self, seed: int | None = None):
+        self.manual_seed(seed)
+
+    def manual_seed(self, seed: int | None) -> Generator:
+        """Start again from ``seed``."""
+        self.host = numpy.random.default_rng(seed)
+        return self
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed: int) -> Generator:
+    """Start the kernel's own random numbers again from ``seed``: what follows is repeatable.
+
+    >>> import kernel
+    >>> _ = kernel.manual_seed(0)
+    >>> first = kernel.rand(2).tolist()
+    >>> _ = kernel.manual_seed(0)
+    >>> first == kernel.rand(2).tolist()
+    True
+    """
+    return default_generator.manual_seed(seed)
