@@ -94,10 +94,23 @@ class Slider:
         slider = (ipywidgets.IntSlider if whole else ipywidgets.FloatSlider)(
             **limits, readout=False, layout=ipywidgets.Layout(width="auto", flex="1 1 120px", min_width="100px")
         )
-        ipywidgets.link((slider, "value"), (field, "value"))
+        decimals = len(f"{self.step:.10f}".rstrip("0").partition(".")[2])
+
+        # A browser's slider says 1.0999999999999996 for 1.1: the field gets the number that is meant. The slider gets
+        # what is typed, but no echo of its own value, which would pull the handle back while it is dragged.
+        def from_slider(change: Any) -> None:
+            if abs(change["new"] - field.value) > 1e-9:
+                field.value = round(change["new"], decimals)
+
+        def from_field(change: Any) -> None:
+            if abs(change["new"] - slider.value) > 1e-9:
+                slider.value = change["new"]
+
+        slider.observe(from_slider, names="value")
+        field.observe(from_field, names="value")
         row = ipywidgets.HBox([field, slider], layout=ipywidgets.Layout(align_items="center"))
         row.add_class("gradschool-slider")
-        return slider, row
+        return field, row
 
 
 @dataclass(frozen=True)

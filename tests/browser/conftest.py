@@ -1,0 +1,288 @@
+"""A real JupyterLab in a real Chromium: one server for all tests, a page that may talk to nobody else."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import statistics
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route
+
+from classroom.course import Lesson
+from classroom.doctor import find_chromium
+from classroom.workspace import lab_command, lab_environment
+
+# Not playwright's own test-results, which the next run of any test empties.
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+SECONDS = 1000
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
+    """The system's Chromium, quiet: nothing of its own that would go out to the network."""
+    flags = "no-sandbox disable-gpu disable-quic no-first-run disable-background-networking disable-component-update"
+    return {
+        **browser_type_launch_args,
+        "executable_path": str(find_chromium()),
+        "args": [f"--{flag}" for flag in (*flags.split(), "disable-sync")],
+    }
+
+
+class Lab:
+    """The server that `gradschool lab` starts, on a workspace and with a home of its own."""
+
+    def __init__(self, home: Path) -> None:
+        self.token = secrets.token_hex(16)
+        self.workspace = home / "workspace"
+        runtime = home / "runtime"
+        for folder in (self.workspace, runtime):
+            folder.mkdir()
+        environment = lab_environment(self.workspace) | {
+            "HOME": str(home),
+            "IPYTHONDIR": str(home / "ipython"),
+            "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "JUPYTER_DATA_DIR": str(home / "data"),
+            "JUPYTER_RUNTIME_DIR": str(runtime),
+            "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        }
+        anywhere = Lesson("00", "crossentropy", home, "Cross-entropy", 45)
+        for_tests = (
+            "--ip=127.0.0.1",
+            "--port=0",
+            f"--IdentityProvider.token={self.token}",
+            # The page reads JupyterLab's own model of the notebook.
+            "--LabApp.expose_app_in_browser=True",
+            "--ServerApp.terminals_enabled=False",
+        )
+        self._log = (home / "server.log").open("w+")
+        self._process = subprocess.Popen(
+            [*lab_command(self.workspace, anywhere, browser=False), *for_tests],
+            cwd=self.workspace,
+            env=environment,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        self.url = self._wait(runtime)
+
+    def _wait(self, runtime: Path) -> str:
+        """The address, once the server answers there."""
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self._process.poll() is None:
+            for record in runtime.glob("jpserver-*.json"):
+                try:
+                    url = json.loads(record.read_text())["url"]
+                    with urllib.request.urlopen(f"{url}api/status?token={self.token}", timeout=5):
+                        return url
+                except (OSError, ValueError):
+                    # Half written, or not listening yet.
+                    pass
+            time.sleep(0.1)
+        self._log.seek(0)
+        pytest.fail(f"JupyterLab did not start within 60 s; it said: {self._log.read()[-3000:]}")
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(20)
+        self._log.close()
+
+    def write(self, name: str, *cells: str) -> str:
+        """Write a notebook into the workspace; a cell that begins with # is text."""
+        notebook = nbformat.v4.new_notebook(
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+            cells=[
+                nbformat.v4.new_markdown_cell(cell) if cell.startswith("#") else nbformat.v4.new_code_cell(cell)
+                for cell in cells
+            ],
+        )
+        nbformat.write(notebook, self.workspace / name)
+        return name
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    server = Lab(tmp_path_factory.mktemp("lab"))
+    yield server
+    server.stop()
+
+
+class Notebook:
+    """The notebook that is open in the page: as a student uses it, and read through JupyterLab's own model."""
+
+    def __init__(self, page: Page, lab: Lab) -> None:
+        self.page = page
+        self._lab = lab
+
+    def open(self, path: str) -> None:
+        self.page.goto(f"{self._lab.url}lab/tree/{path}?reset&token={self._lab.token}")
+        self.page.wait_for_function(
+            """() => {
+                const widget = window.jupyterapp?.shell.currentWidget;
+                return widget?.content?.model && widget.context?.isReady
+                    && widget.sessionContext.session?.kernel?.status === 'idle';
+            }""",
+            timeout=60 * SECONDS,
+        )
+
+    def run_all(self) -> None:
+        """Run every cell and wait until each code cell has run; fail on an error output."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        self.wait()
+
+    def wait(self) -> None:
+        self.page.wait_for_function(
+            """() => {
+                const widget = window.jupyterapp.shell.currentWidget;
+                const code = widget.content.widgets.map(cell => cell.model).filter(model => model.type === 'code');
+                return widget.sessionContext.session?.kernel?.status === 'idle'
+                    && code.every(model => model.executionCount !== null && model.executionState !== 'running');
+            }""",
+            timeout=60 * SECONDS,
+        )
+        assert self.errors() == []
+
+    def errors(self) -> list[str]:
+        return self.page.evaluate(
+            """() => window.jupyterapp.shell.currentWidget.content.widgets
+                .filter(cell => cell.model.type === 'code')
+                .flatMap(cell => cell.model.outputs.toJSON())
+                .filter(output => output.output_type === 'error')
+                .map(output => output.ename + ': ' + output.evalue)"""
+        )
+
+    def theme(self, name: str) -> None:
+        self.page.evaluate(
+            "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", f"JupyterLab {name}"
+        )
+        self.page.wait_for_function(
+            "light => document.body.dataset.jpThemeLight === String(light)", arg=name == "Light"
+        )
+
+    def screenshot(self, name: str) -> None:
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+    def violations(self) -> list[str]:
+        """What axe-core finds serious or critical in the notebook's text and outputs: the frame around is not ours."""
+        found = Axe().run(self.page, context={"include": [[".jp-MarkdownOutput"], [".jp-OutputArea-output"]]})
+        return [
+            f"{violation['id']}: {node['html'][:300]}"
+            for violation in found.response["violations"]
+            if violation["impact"] in ("serious", "critical")
+            for node in violation["nodes"]
+        ]
+
+
+class WidgetOnPage:
+    """One of our widgets as it stands in a page."""
+
+    def __init__(self, page: Page, title: str) -> None:
+        self.page = page
+        self.root: Locator = page.get_by_role("group", name=title, exact=True)
+        self.root.wait_for(timeout=30 * SECONDS)
+
+    def control(self, label: str) -> Locator:
+        """The number field, text field or list of that name."""
+        return self.root.get_by_label(label, exact=True).and_(self.page.locator("input, select"))
+
+    def slider(self, label: str) -> Locator:
+        return self.root.get_by_role("slider", name=label, exact=True)
+
+    def button(self, label: str) -> Locator:
+        return self.root.get_by_role("button", name=label, exact=True)
+
+    def alt(self) -> str:
+        picture = self.root.locator(".gradschool-picture img, .gradschool-picture [role=img]")
+        return picture.get_attribute("alt") or picture.get_attribute("aria-label")
+
+    def wait_for_change(self, alt: str) -> None:
+        """Wait until the picture is no longer the one with that alternative text."""
+        self.page.wait_for_function(
+            """([root, alt]) => {
+                const picture = root.querySelector('.gradschool-picture img, .gradschool-picture [role=img]');
+                return picture && (picture.alt ?? picture.getAttribute('aria-label')) !== alt;
+            }""",
+            arg=[self.root.element_handle(), alt],
+            timeout=15 * SECONDS,
+        )
+
+    def wait_for_status(self, text: str) -> None:
+        """Wait until the spoken sentence contains the text."""
+        self.root.get_by_role("status").get_by_text(text).wait_for(timeout=15 * SECONDS)
+
+    def status(self) -> str:
+        return self.root.get_by_role("status").inner_text()
+
+    def details(self) -> str:
+        return self.root.locator(".gradschool-details").inner_text()
+
+    def milliseconds(self, label: str, key: str, presses: int) -> float:
+        """Median time from a key press on a slider to the new picture, decoded and painted."""
+        self.root.evaluate(
+            """root => {
+                window.times = [];
+                let pressed = null;
+                root.addEventListener('keydown', () => pressed ??= performance.now(), true);
+                new MutationObserver(async () => {
+                    const start = pressed, picture = root.querySelector('.gradschool-picture img');
+                    if (start === null || !picture) return;
+                    pressed = null;
+                    await picture.decode();
+                    requestAnimationFrame(() => setTimeout(() => window.times.push(performance.now() - start)));
+                }).observe(root.querySelector('.gradschool-picture'), {childList: true, subtree: true});
+            }"""
+        )
+        self.slider(label).focus()
+        for press in range(presses):
+            self.page.keyboard.press(key)
+            self.page.wait_for_function("count => window.times.length > count", arg=press, timeout=15 * SECONDS)
+        return statistics.median(self.page.evaluate("() => window.times"))
+
+
+@pytest.fixture(scope="module")
+def widget(notebook: Notebook) -> Callable[[str], WidgetOnPage]:
+    """The widget of that title on the open page, scrolled into view."""
+
+    def find(title: str) -> WidgetOnPage:
+        found = WidgetOnPage(notebook.page, title)
+        found.root.scroll_into_view_if_needed()
+        return found
+
+    return find
+
+
+@pytest.fixture(scope="module")
+def notebook(browser: Browser, lab: Lab) -> Iterator[Notebook]:
+    """A page that fails the tests when it asks anybody but the server, or when its console shows an error."""
+    context = browser.new_context(viewport={"width": 1300, "height": 900})
+    outside: list[str] = []
+    errors: list[str] = []
+
+    def guard(route: Route) -> None:
+        if urlsplit(route.request.url).hostname == "127.0.0.1":
+            route.continue_()
+        else:
+            outside.append(route.request.url)
+            route.abort()
+
+    def listen(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            errors.append(message.text)
+
+    context.route(lambda url: urlsplit(url).scheme not in ("data", "blob"), guard)
+    page = context.new_page()
+    page.on("console", listen)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("websocket", lambda socket: urlsplit(socket.url).hostname == "127.0.0.1" or outside.append(socket.url))
+    yield Notebook(page, lab)
+    context.close()
+    assert outside == [], "requests left the machine"
+    assert errors == [], "errors in the browser's console"
