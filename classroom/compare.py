@@ -79,7 +79,9 @@ def plain(tree: Any, arrays: Arrays) -> Any:
 def _key(key: Any) -> Any:
     if isinstance(key, Plain):
         return key.array.item() if key.array.ndim == 0 else "array"
-    return key if isinstance(key, (str, bool, tuple, type(None))) else str(key)
+    if isinstance(key, tuple):
+        return tuple(_key(each) for each in key)
+    return key if isinstance(key, (str, bool, type(None))) else str(key)
 
 
 def is_open(value: Any) -> bool:

@@ -1,0 +1,83 @@
+"""What can be said of a student's cell without running it."""
+
+import ast
+from dataclasses import dataclass
+
+LONGEST = 200_000
+# Calls of these stand in the cells of a notebook and mean nothing in the worker.
+COMMANDS = {"check", "hint", "solution", "reset", "progress"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell made ready for the worker: `source` keeps its lines; `problem` and `line` say why it cannot be read."""
+
+    source: str
+    tree: ast.Module | None
+    problem: str = ""
+    line: int | None = None
+
+
+def prepare(source: str) -> Cell:
+    """Blank out magics, shell lines and calls of `check` and its like, then parse."""
+    if len(source) > LONGEST:
+        return Cell("", None, f"it is longer than {LONGEST:,} characters")
+    lines = ["" if line.startswith(("%", "!")) else line for line in source.splitlines()]
+    text = "\n".join(lines) + "\n"
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        return Cell(text, None, error.msg, error.lineno)
+    except (ValueError, RecursionError, MemoryError) as error:
+        return Cell(text, None, str(error) or "it is nested too deeply")
+    for statement in tree.body:
+        if _is_command(statement):
+            first, last = statement.lineno - 1, statement.end_lineno
+            lines[first:last] = [""] * (last - first)
+    text = "\n".join(lines) + "\n"
+    return Cell(text, ast.parse(text))
+
+
+def _is_command(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.ImportFrom):
+        return statement.module == "classroom"
+    if isinstance(statement, ast.Import):
+        return all(alias.name == "classroom" for alias in statement.names)
+    if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
+        return False
+    function = statement.value.func
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+        return function.value.id == "classroom"
+    return isinstance(function, ast.Name) and function.id in COMMANDS
+
+
+def defined(tree: ast.Module) -> dict[str, ast.stmt]:
+    """The names that a cell defines at its top level, with the statement that does so last."""
+    names: dict[str, ast.stmt] = {}
+    for statement in tree.body:
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            names[statement.name] = statement
+        elif isinstance(statement, (ast.Import, ast.ImportFrom)):
+            names |= {alias.asname or alias.name.split(".")[0]: statement for alias in statement.names}
+        elif isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            found = (node for target in targets for node in ast.walk(target))
+            names |= {node.id: statement for node in found if isinstance(node, ast.Name)}
+    return names
+
+
+def is_stub(statement: ast.stmt) -> bool:
+    """Whether a definition is still the stub of the notebook: only a docstring, `...`, `pass` or the marker."""
+    if isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        return isinstance(statement.value, ast.Constant) and statement.value.value in (None, Ellipsis)
+    if not isinstance(statement, ast.FunctionDef):
+        return False
+    return all(_says_nothing(each) for each in statement.body)
+
+
+def _says_nothing(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Pass):
+        return True
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, ast.Constant)
+    return isinstance(statement, ast.Raise) and "NotImplementedError" in ast.unparse(statement)

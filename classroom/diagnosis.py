@@ -1,0 +1,144 @@
+"""The one sentence that a student reads: what went wrong, from what happened."""
+
+from typing import Any
+
+import numpy as np
+
+from classroom.compare import Difference, Plain, word
+from classroom.spec import Exercise
+
+NOT_ATTEMPTED = "{name} has no answer yet: write it in place of the marked line, run the cell, and check again."
+
+ENDINGS = {
+    "flood": "{name} printed more than 10 MB: take the print out of the loop.",
+    "large": "{name} returned more than 64 MB: the result should be as small as the example's.",
+    "damaged": "What came back from {name} could not be read: return tensors, arrays, numbers, strings or lists.",
+    "start": "The check could not start its own Python process; run `gradschool doctor` to see what is missing.",
+}
+
+
+def unreadable(problem: str, line: int | None, source: str) -> str:
+    """A cell that Python cannot parse."""
+    where = f"line {line} (`{text_of(source, line)}`)" if line and text_of(source, line) else "the cell"
+    return f"Python cannot read {where} of your cell: {problem}.".replace("the cell of your cell", "your cell")
+
+
+def ending(exercise: Exercise, ended: str, code: int | None, seconds: float) -> str:
+    """A run that did not come to its end."""
+    if ended == "time":
+        return f"{exercise.name} did not finish within {seconds:g} seconds: look for a loop that never ends."
+    if ended in ENDINGS:
+        return ENDINGS[ended].format(name=exercise.name)
+    if code is not None and code < 0:
+        return (
+            f"The process that ran {exercise.name} crashed (signal {-code}): your notebook is not touched, "
+            "but the cell asks for something that Python does not survive."
+        )
+    return f"The cell ended its own process before {exercise.name} was done: take exit or os._exit out of it."
+
+
+def missing(exercise: Exercise, event: dict) -> str:
+    """A cell that ran, and did not define what was asked for."""
+    name = exercise.name
+    if event["exists"]:
+        return f"{name} should be a function that can be called as {exercise.signature}, but the cell makes it a value."
+    what = f"a value named {name}" if exercise.is_value else f"a function {exercise.signature}"
+    others = [each for each in event["defined"] if isinstance(each, str)]
+    instead = f"; it defines {', '.join(others[:4])}" if others else ""
+    return f"The cell does not define {what}{instead}."
+
+
+def failure(exercise: Exercise, error: dict, source: str, circumstance: str) -> str:
+    """An error that the cell raised while it was loaded or called."""
+    name, line, message = exercise.name, error["line"], one_line(error["message"])
+    bases = error["bases"]
+    on_line = f" (line {line})" if line else ""
+    if "NotImplementedError" in bases:
+        return NOT_ATTEMPTED.format(name=name)
+    if error["type"] == "NameError" and error["name"]:
+        return f"{name} uses {error['name']}, which this cell does not define{on_line}."
+    if "ImportError" in bases and error["name"]:
+        return f"The cell imports {error['name']}{on_line}, which a check does not offer: do that in another cell."
+    if "MemoryError" in bases:
+        return f"{name} asks for more memory than an answer may use, which is 2 GB{on_line}."
+    if "RecursionError" in bases:
+        return f"{name} calls itself without end{on_line}: Python's recursion limit was reached."
+    if "SystemExit" in bases:
+        return f"The cell calls exit or sys.exit{on_line}: {name} should return its result instead."
+    if "EOFError" in bases:
+        return f"{name} asks for input{on_line}: an answer computes with its arguments alone."
+    if "PermissionError" in bases and message.startswith("an answer may not"):
+        return f"{name} does what a check refuses{on_line}: {message}."
+    if "TypeError" in bases and line is None:
+        return f"{name} cannot be called as {exercise.signature}: {message}."
+    where = f" on line {line} (`{text_of(source, line)}`)" if line else ""
+    return f"{name} stops with {error['type']}{where}{circumstance}: {message or 'it gives no message'}."
+
+
+def lasting(exercise: Exercise, parameter: str) -> str:
+    """An argument that is not what it was before the call."""
+    return f"{exercise.name} changes its argument {parameter}: compute a new value and leave the argument as it came."
+
+
+def wrong(exercise: Exercise, found: Difference, circumstance: str) -> str:
+    """A result that differs from the reference's; the value of a value is never given away."""
+    if exercise.is_value and found.kind in ("value", "nan", "shape"):
+        return f"{subject(exercise, found.path)} is not right yet."
+    return f"{subject(exercise, found.path)} {found.text}{circumstance}."
+
+
+def wrong_gradient(exercise: Exercise, parameter: str, found: Difference, circumstance: str) -> str:
+    """A right value with a wrong derivative."""
+    return (
+        f"The values of {exercise.name} are right, but its gradient with respect to {parameter} "
+        f"{found.text}{circumstance}."
+    )
+
+
+def right(exercise: Exercise, trials: int) -> str:
+    """A right answer."""
+    if exercise.is_value:
+        return f"Right: every entry of {exercise.name} is as it should be." if trials else ""
+    return f"Right: all {trials} cases agree with the reference, in {' and '.join(exercise.dtypes)}."
+
+
+def subject(exercise: Exercise, path: tuple) -> str:
+    """What a difference is about."""
+    whole = exercise.name if exercise.is_value else f"the result of {exercise.name}"
+    parts = [f"entry {key!r}" if isinstance(key, str) else f"item {key}" for key in reversed(path)]
+    text = " of ".join([*parts, whole])
+    return text if exercise.is_value and not path else text[0].upper() + text[1:]
+
+
+def one_line(message: str) -> str:
+    """A message without line breaks and closing full stop, and not longer than a sentence may be."""
+    text = " ".join(message.split())
+    return (text if len(text) <= 400 else text[:400] + "…").rstrip(".")
+
+
+def text_of(source: str, line: int | None) -> str:
+    """The text of one line of the cell."""
+    lines = source.splitlines()
+    return lines[line - 1].strip()[:80] if line and 0 < line <= len(lines) else ""
+
+
+def show(value: Any, precision: int = 4) -> str:
+    """A result for the table: arrays with `precision` decimals, long ones with dots in the middle."""
+    if isinstance(value, Plain):
+        with np.printoptions(precision=precision, suppress=True, threshold=60, edgeitems=3, linewidth=76):
+            return str(value.array) if value.array.ndim else str(np.round(value.array[()], precision))
+    if isinstance(value, (list, tuple)):
+        inside = ", ".join(show(item, precision) for item in value[:20])
+        return f"[{inside}]" if isinstance(value, list) else f"({inside})"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key!r}: {show(item, precision)}" for key, item in list(value.items())[:20]) + "}"
+    return "..." if word(value) == "" and not isinstance(value, str) else repr(word(value))[:400]
+
+
+def pair(expected: Any, got: Any) -> tuple[str, str]:
+    """Expected and got with as many decimals as it takes to see that they differ."""
+    for precision in (4, 8, 16):
+        texts = show(expected, precision), show(got, precision)
+        if texts[0] != texts[1]:
+            break
+    return texts

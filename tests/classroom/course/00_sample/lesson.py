@@ -1,0 +1,6 @@
+# ---
+# jupyter:
+#   gradschool:
+#     title: A lesson for the tests of the check engine
+#     minutes: 1
+# ---
