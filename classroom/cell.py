@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 LONGEST = 200_000
 # Calls of these stand in the cells of a notebook and mean nothing in the worker.
-COMMANDS = {"check", "hint", "solution", "reset", "progress"}
+COMMANDS = {"check", "hint", "solution", "reset", "progress_map"}
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,11 @@ def _is_command(statement: ast.stmt) -> bool:
 
 
 def defined(tree: ast.Module) -> dict[str, ast.stmt]:
-    """The names that a cell defines at its top level, with the statement that does so last."""
+    """The names that a cell defines at its top level (imports aside), with the statement that does so last."""
     names: dict[str, ast.stmt] = {}
     for statement in tree.body:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             names[statement.name] = statement
-        elif isinstance(statement, (ast.Import, ast.ImportFrom)):
-            names |= {alias.asname or alias.name.split(".")[0]: statement for alias in statement.names}
         elif isinstance(statement, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             found = (node for target in targets for node in ast.walk(target))

@@ -8,7 +8,7 @@ changed by the call; the value, on the first case that fails, a public one befor
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,35 +18,7 @@ from classroom.cell import Cell, defined, is_stub, prepare
 from classroom.compare import Difference, Plain, difference, is_open, kind_difference, plain, same, value_difference
 from classroom.program import Arrays
 from classroom.spec import Case, Exercise, Program, SpecError
-
-RIGHT, WRONG, NOT_ATTEMPTED, UNAVAILABLE = "right", "wrong", "not attempted", "unavailable"
-
-
-@dataclass
-class Verdict:
-    """What a check says: the notebook's box, the command line and a grade are all made from this.
-
-    `status` is "right", "wrong", "not attempted" or "unavailable" (the check itself could not run). `table` holds the
-    rows of the case that failed: its arguments, what was expected and what came.
-    """
-
-    exercise: str
-    title: str
-    status: str
-    sentence: str
-    points: int
-    possible: int
-    misconception: str = ""
-    case: str = ""
-    table: list[tuple[str, str]] = field(default_factory=list)
-    printed: str = ""
-    seconds: float = 0.0
-    seed: int = 0
-    confinement: str = ""
-
-    def to_dict(self) -> dict:
-        """The verdict as JSON has it."""
-        return asdict(self)
+from classroom.verdict import NOT_ATTEMPTED, RIGHT, UNAVAILABLE, WRONG, Verdict
 
 
 @dataclass(frozen=True)
@@ -324,7 +296,7 @@ def _first_failure(
     index = min(failing, key=lambda each: (ORDER.index(faults[each].order), not trials[each].public, each))
     trial, got, fault = trials[index], results[index], faults[index]
     first = min(index for index, trial in enumerate(trials) if trial.public)
-    circumstance = "" if index == first else f" on a case in {trial.dtype}"
+    circumstance = "" if index == first else f" (in another case, {trial.dtype})"
     if trial.case.note:
         circumstance = f" ({trial.case.note}, {trial.dtype})"
     if not verdict.sentence:

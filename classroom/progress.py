@@ -65,6 +65,16 @@ def update(name: str, record: Record) -> str:
     return _write({**records, name: record}) or sentence
 
 
+def note(name: str, *, points: int, solved: bool, misconception: str) -> str:
+    """Count one attempt; the best points stay. Returns a sentence when that was not possible ("" otherwise)."""
+    record = get(name)
+    record.attempts += 1
+    record.points = max(record.points, points)
+    record.solved = record.solved or solved
+    record.misconception = misconception
+    return update(name, record)
+
+
 def forget(name: str) -> str:
     """Take an exercise back to the beginning; returns a sentence when that was not possible ("" otherwise)."""
     records, sentence = read()

@@ -1,0 +1,173 @@
+"""What a student calls in a notebook: check, hint, solution, reset and progress_map. Each returns a box."""
+
+import re
+
+from classroom import progress
+from classroom.box import PRINTED_SHOWN, Box, Listing, Table
+from classroom.cell import defined, prepare
+from classroom.clerk import ClerkError, ask
+from classroom.progress import Record
+from classroom.verdict import NOT_ATTEMPTED, RIGHT, UNAVAILABLE, WRONG, Verdict
+
+ATTEMPTS_BEFORE_SOLUTION = 3
+
+
+def check(name: str) -> Box:
+    """Check the answer named `name`, as its cell was last run, and say in one sentence what is wrong with it.
+
+    Arguments:
+        name: of the exercise, which is the name that the cell defines: check("softmax").
+    """
+    source = last_cell(name)
+    try:
+        reply = ask({"ask": "check", "name": str(name), "source": source})
+    except ClerkError as error:
+        return Box(UNAVAILABLE, f"check({name!r})", str(error))
+    verdict = Verdict(**reply["verdict"])
+    if source is None:
+        verdict.sentence = f"No cell that defines {name} was run in this session: run your answer's cell, then check."
+    trouble = ""
+    if verdict.status in (RIGHT, WRONG):
+        trouble = progress.note(
+            verdict.exercise,
+            points=verdict.points,
+            solved=verdict.status == RIGHT,
+            misconception=verdict.misconception,
+        )
+    return verdict_box(verdict, reply["hints"], progress.get(verdict.exercise), trouble)
+
+
+def hint(name: str) -> Box:
+    """The next of the three hints of an exercise; those already seen stay in the box."""
+    try:
+        exercise = ask({"ask": "describe", "name": str(name)})
+    except ClerkError as error:
+        return Box(UNAVAILABLE, f"hint({name!r})", str(error))
+    record = progress.get(exercise["name"])
+    hints = exercise["hints"]
+    more = record.hints < len(hints)
+    record.hints = min(record.hints + 1, len(hints))
+    trouble = progress.update(exercise["name"], record)
+    if more:
+        sentence = hints[record.hints - 1]
+        earlier = hints[: record.hints - 1]
+    else:
+        sentence = f"These are all the hints; {_way_to_solution(exercise['name'], record)}"
+        earlier = hints
+    rows = [(str(number), text) for number, text in enumerate(earlier, start=1)]
+    parts = [Table("Hints before this one" if more else "The hints", rows)] if rows else []
+    heading = f"Hint {record.hints} of {len(hints)} · {exercise['title']}"
+    return Box("note", heading, sentence, (*parts, *filter(None, [trouble])))
+
+
+def solution(name: str) -> Box:
+    """A model answer, once the exercise is solved or has been tried three times with all three hints."""
+    try:
+        exercise = ask({"ask": "describe", "name": str(name)})
+    except ClerkError as error:
+        return Box(UNAVAILABLE, f"solution({name!r})", str(error))
+    record = progress.get(exercise["name"])
+    heading = f"Solution · {exercise['title']}"
+    if not may_see_solution(record):
+        return Box(NOT_ATTEMPTED, heading, _way_to_solution(exercise["name"], record, start=True))
+    record.solution_shown = True
+    trouble = progress.update(exercise["name"], record)
+    listing = Listing("The reference that answers are compared with:", exercise["solution"].rstrip())
+    return Box("note", heading, "One way to write it; yours may look different.", (listing, *filter(None, [trouble])))
+
+
+def reset(name: str) -> Box:
+    """Forget the attempts, points and hints of one exercise; the notebook's cells stay as they are."""
+    try:
+        exercise = ask({"ask": "describe", "name": str(name)})
+    except ClerkError as error:
+        return Box(UNAVAILABLE, f"reset({name!r})", str(error))
+    trouble = progress.forget(exercise["name"])
+    sentence = f"{exercise['name']} is back at its beginning: no attempts, no hints, no points; your cell is untouched."
+    return Box("note", f"Reset · {exercise['title']}", trouble or sentence)
+
+
+def progress_map(lesson: str = "") -> Box:
+    """Every exercise with its points, attempts and hints; `lesson` (such as "00") keeps to one lesson."""
+    try:
+        lessons = ask({"ask": "map"})["lessons"]
+    except ClerkError as error:
+        return Box(UNAVAILABLE, "Progress", str(error))
+    records, trouble = progress.read()
+    chosen = [each for each in lessons if each["exercises"] and each["name"].startswith(str(lesson))]
+    rows, points, possible = [], 0, 0
+    for each in chosen:
+        for exercise in each["exercises"]:
+            record = records.get(exercise["name"], Record())
+            points, possible = points + record.points, possible + exercise["points"]
+            state = "✔ solved" if record.solved else ("… tried" if record.attempts else "○ open")
+            earned = f"{record.points} of {exercise['points']}"
+            rows.append((exercise["name"], each["name"], state, earned, str(record.attempts), f"{record.hints} of 3"))
+    if not rows:
+        names = ", ".join(each["name"] for each in lessons if each["exercises"])
+        return Box(UNAVAILABLE, "Progress", f"No lesson begins with {lesson!r}; those with exercises are {names}.")
+    table = Table("Exercises", rows, ("exercise", "lesson", "state", "points", "attempts", "hints"))
+    return Box("note", "Progress", trouble or f"{points} of {possible} points.", (table,))
+
+
+def verdict_box(verdict: Verdict, hints: list[str], record: Record, trouble: str = "") -> Box:
+    """The box of one check."""
+    parts: list = []
+    if verdict.table:
+        case = f" ({verdict.case})" if verdict.case else ""
+        parts.append(Table(f"The case{case}", verdict.table))
+    if verdict.printed.strip():
+        text = verdict.printed
+        shown = text if len(text) <= PRINTED_SHOWN else f"{text[:PRINTED_SHOWN]}\n… and more"
+        parts.append(Listing("Your cell printed:", shown))
+    if record.hints and verdict.status != RIGHT:
+        seen = [(str(number), text) for number, text in enumerate(hints[: record.hints], start=1)]
+        parts.append(Table("Hints so far", seen))
+    elif verdict.status == WRONG:
+        parts.append(f'For a hint: `hint("{verdict.exercise}")`.')
+    if trouble:
+        parts.append(trouble)
+    plural = "point" if verdict.possible == 1 else "points"
+    heading = f"{verdict.title} · {verdict.points} of {verdict.possible} {plural}"
+    return Box(verdict.status, heading, verdict.sentence, tuple(parts))
+
+
+def may_see_solution(record: Record) -> bool:
+    """The policy: after a right answer, or after three attempts with all the hints."""
+    return record.solved or (record.attempts >= ATTEMPTS_BEFORE_SOLUTION and record.hints >= 3)
+
+
+def last_cell(name: str) -> str | None:
+    """The source of the cell that was last run and defines `name`; None where there is none, or no notebook."""
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return None
+    shell = get_ipython()
+    if shell is None:
+        return None
+    # A cell that does not parse was run too: it is the answer, and its line is what the student wants to hear of.
+    looks_like_it = re.compile(
+        rf"^(\s*(def|class)\s+{re.escape(str(name))}\b|{re.escape(str(name))}\s*=)", re.MULTILINE
+    )
+    for source in reversed(shell.history_manager.input_hist_raw):
+        cell = prepare(source)
+        if cell.tree is None and looks_like_it.search(source):
+            return source
+        if cell.tree is not None and name in defined(cell.tree):
+            return source
+    return None
+
+
+def _way_to_solution(name: str, record: Record, start: bool = False) -> str:
+    if may_see_solution(record):
+        return f'solution("{name}") shows a model answer.'
+    missing = []
+    if record.attempts < ATTEMPTS_BEFORE_SOLUTION:
+        more = ATTEMPTS_BEFORE_SOLUTION - record.attempts
+        missing.append(f"{more} more {'attempt' if more == 1 else 'attempts'}")
+    if record.hints < 3:
+        more = 3 - record.hints
+        missing.append(f"{more} more {'hint' if more == 1 else 'hints'}")
+    sentence = f"the solution opens with a right answer, or after {' and '.join(missing)}."
+    return sentence[0].upper() + sentence[1:] if start else sentence
