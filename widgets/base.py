@@ -39,12 +39,13 @@ _lock = threading.RLock()
 _STYLE_SHEET = """
 .gradschool-widget{max-width:780px;padding:4px 0 8px}
 .gradschool-widget .gradschool-title{font-weight:600;font-size:var(--jp-ui-font-size2,15px);margin:0 0 2px}
-.gradschool-widget .widget-label{color:var(--jp-ui-font-color0,inherit)}
+.gradschool-widget .widget-label{color:var(--jp-ui-font-color0,inherit);text-align:left}
 .gradschool-widget .widget-html,.gradschool-widget .widget-html-content{height:auto;line-height:1.45}
 .gradschool-widget .gradschool-picture .widget-html-content{overflow:hidden}
 .gradschool-widget .gradschool-stale{opacity:.35}
 .gradschool-widget p{margin:0}
-.gradschool-widget .gradschool-status{font-size:var(--jp-content-font-size1,14px)}
+.gradschool-widget .gradschool-status{margin-top:8px;font-size:var(--jp-content-font-size1,14px)}
+.gradschool-widget .gradschool-details p{white-space:pre-wrap}
 .gradschool-widget .gradschool-details{font-family:var(--jp-code-font-family,monospace);
  font-size:var(--jp-code-font-size,13px);overflow-x:auto}
 .gradschool-widget .gradschool-error{border-left:4px solid var(--jp-error-color1,#d32f2f);padding:4px 10px;margin:2px 0}
@@ -89,10 +90,10 @@ class Slider:
         whole = all(isinstance(number, int) for number in (self.value, self.minimum, self.maximum, self.step))
         limits = {"value": self.value, "min": self.minimum, "max": self.maximum, "step": self.step}
         field = (ipywidgets.BoundedIntText if whole else ipywidgets.BoundedFloatText)(
-            **limits, description=self.label, style=_LABEL, layout=ipywidgets.Layout(width="210px", flex="0 0 auto")
+            **limits, description=self.label, style=_LABEL, layout=ipywidgets.Layout(width="200px", flex="0 0 auto")
         )
         slider = (ipywidgets.IntSlider if whole else ipywidgets.FloatSlider)(
-            **limits, readout=False, layout=ipywidgets.Layout(width="auto", flex="1 1 120px", min_width="100px")
+            **limits, readout=False, layout=ipywidgets.Layout(width="auto", flex="1 1 80px", margin="2px 12px")
         )
         decimals = len(f"{self.step:.10f}".rstrip("0").partition(".")[2])
 
@@ -154,8 +155,8 @@ class Checkbox:
 
 Control = Slider | Choice | Text | Checkbox
 
-_LABEL = {"description_width": "120px"}
-_FIELD = {"width": "auto", "max_width": "400px"}
+_LABEL = {"description_width": "110px"}
+_FIELD = {"width": "auto"}
 
 
 class Canvas:
@@ -295,10 +296,12 @@ class Interactive:
             f'<style onload="{html.escape(_NAME_ELEMENTS, quote=True)}">{_STYLE_SHEET}</style>'
             f'<p class="gradschool-title">{html.escape(self.title)}</p>'
         )
-        # One column of controls in a narrow notebook, two in a wide one.
-        panel = ipywidgets.GridBox(
-            [row for _, row in built.values()],
-            layout={"grid_template_columns": "repeat(auto-fit, minmax(300px, 1fr))", "grid_gap": "0 24px"},
+        rows = [row for _, row in built.values()]
+        half = (len(rows) + 1) // 2
+        # Two columns of controls in a wide notebook; in a narrow one the second wraps below the first.
+        panel = ipywidgets.HBox(
+            [ipywidgets.VBox(column, layout={"flex": "1 1 300px"}) for column in (rows[:half], rows[half:]) if column],
+            layout={"flex_flow": "row wrap", "grid_gap": "0 32px"},
         )
         bar = ipywidgets.HBox(buttons, layout={"flex_flow": "row wrap"})
         self.widget = ipywidgets.VBox([head, panel, bar, self._error, self._picture, self._status, self._details])

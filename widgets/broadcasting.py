@@ -180,7 +180,6 @@ class Broadcasting(Interactive):
 
 # The picture: one SVG, sizes in CSS pixels.
 
-_WIDTH = 780
 _MARGIN = 24
 _CELL_WIDTH, _CELL_HEIGHT = 36, 28
 _SIGN = 40
@@ -295,10 +294,12 @@ def _svg(state: BroadcastState, operation: str) -> str:
         x += _SIGN
     if state.shape is None:
         parts.append(_text(x, middle + 5, "✗ no result", font_weight=600, fill=style.DARK_VERMILLION))
+        x += 80
     else:
         result = function(a, b)
         parts.append(_text(x + 2, top - 12, f"a {sign} b", font_weight=600, fill=style.INK))
         parts += _grid("result", result, np.ones(result.shape, bool), x, top)
+        x += _columns(result.shape)
     bottom = top + tallest
     if state.shape is not None and (state.shape_a != state.shape or state.shape_b != state.shape):
         bottom += 30
@@ -313,10 +314,9 @@ def _svg(state: BroadcastState, operation: str) -> str:
         f'<line x1="0" y1="0" x2="0" y2="6" stroke="{colour}" stroke-width="2"/></pattern>'
         for name, angle, colour in (("a", 45, _FILL["a"]), ("b", -45, _FILL["b"]), ("copy", 45, style.RULE))
     )
-    height = bottom + _MARGIN
+    width, height = max(x + _MARGIN, 470), bottom + _MARGIN
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {height:g}" width="{_WIDTH}" height="{height:g}" font-size="14" '
+        f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" font-size="14" '
         'font-family="var(--jp-ui-font-family, sans-serif)" style="max-width:100%;height:auto;display:block">'
-        f'<defs>{hatches}</defs><rect width="{_WIDTH}" height="{height:g}" rx="8" fill="{style.PAPER}"/>'
-        f"{''.join(parts)}</svg>"
+        f"<defs>{hatches}</defs>{''.join(parts)}</svg>"
     )

@@ -12,41 +12,52 @@ from matplotlib.image import imsave
 
 from widgets import style
 
-CARD = f"background:{style.PAPER};border-radius:8px;max-width:100%;height:auto;box-sizing:border-box"
+CARD = f"background:{style.PAPER};color:{style.INK};border-radius:8px"
+FITTING = "max-width:100%;height:auto"
 
 
-def image_html(picture: bytes | str, alt: str, width: int | None = None) -> str:
-    """The picture as one HTML element that carries its alternative text.
+def image_html(picture: bytes | str, alt: str) -> str:
+    """The picture of a live widget as one HTML element that carries its alternative text.
 
-    A PNG (bytes) becomes an `<img>` of `width` CSS pixels (half its own pixels when not given); an SVG (text that
-    begins with `<svg`) stays inline, so that it keeps the colours and the font of the page around it.
+    A PNG (bytes) becomes an `<img>` of half as many CSS pixels as it has pixels; an SVG (text) stays inline, so that it
+    keeps the font of the page around it. Both lie on a white card.
 
-    >>> image_html("<svg></svg>", "Two nodes and one arrow.")
-    '<div role="img" aria-label="Two nodes and one arrow."><svg></svg></div>'
+    >>> image_html("<svg></svg>", "Two nodes and one arrow.")[:54]
+    '<div role="img" aria-label="Two nodes and one arrow." '
     """
     text = html.escape(alt, quote=True)
     if isinstance(picture, str):
-        return f'<div role="img" aria-label="{text}">{picture}</div>'
+        return f'<div role="img" aria-label="{text}" style="{CARD}">{picture}</div>'
     # A PNG states its size in bytes 16 to 24.
-    pixels_wide, pixels_high = int.from_bytes(picture[16:20], "big"), int.from_bytes(picture[20:24], "big")
-    width = width or pixels_wide // style.PIXEL_RATIO
-    height = round(width * pixels_high / pixels_wide)
-    data = base64.b64encode(picture).decode("ascii")
+    width, height = (int.from_bytes(picture[at : at + 4], "big") // style.PIXEL_RATIO for at in (16, 20))
     # decoding=sync: the next picture of a widget must not flash white while the browser decodes it.
     return (
-        f'<img alt="{text}" width="{width}" height="{height}" decoding="sync" style="{CARD}" '
-        f'src="data:image/png;base64,{data}">'
+        f'<img alt="{text}" width="{width}" height="{height}" decoding="sync" style="{CARD};{FITTING}" '
+        f'src="{_data_address("png", picture)}">'
     )
 
 
 def figure_html(picture: bytes | str, alt: str, caption: str) -> str:
-    """`<figure>` with the picture and its caption below it."""
+    """A picture for reading: `<figure>` with the picture and its caption below it.
+
+    JupyterLab drops inline SVG from a saved notebook that has not been run yet but keeps `<img>`: an SVG becomes one.
+    """
+    if isinstance(picture, str):
+        if "xmlns=" not in picture:
+            picture = picture.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+        source = _data_address("svg+xml", picture.encode())
+        image = f'<img alt="{html.escape(alt, quote=True)}" style="{CARD};{FITTING}" src="{source}">'
+    else:
+        image = image_html(picture, alt)
     return (
-        '<figure style="margin:0.75em 0">'
-        f"{image_html(picture, alt)}"
+        f'<figure style="margin:0.75em 0">{image}'
         f'<figcaption style="max-width:44em;margin-top:0.5em;line-height:1.45">{html.escape(caption)}</figcaption>'
         "</figure>"
     )
+
+
+def _data_address(kind: str, content: bytes) -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"
 
 
 def png(figure: Figure) -> bytes:

@@ -139,7 +139,7 @@ class Logits(Interactive):
         count = len(self._classes)
         rows = range(count)
         figure, (bars, arrows, curve) = style.subplots(
-            1, 3, width=760, height=96 + 58 * count, width_ratios=[1.3, 1.05, 1]
+            1, 3, width=680, height=92 + 54 * count, width_ratios=[1.25, 1.05, 1]
         )
         figure.get_layout_engine().set(wspace=0.07)
 

@@ -163,7 +163,9 @@ class Notebook:
             "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})", f"JupyterLab {name}"
         )
         self.page.wait_for_function(
-            "light => document.body.dataset.jpThemeLight === String(light)", arg=name == "Light"
+            """light => document.body.dataset.jpThemeLight === String(light)
+                && !document.querySelector('#jupyterlab-splash')""",
+            arg=name == "Light",
         )
 
     def screenshot(self, name: str) -> None:
