@@ -391,7 +391,11 @@ class Interactive:
     def summary(self) -> str:
         """The widget in words: its title, its sentence, its controls."""
         _, _, status = self._shown
-        controls = ", ".join(f"{self._controls[name].label} {value}" for name, value in self.values.items())
+        # A list says the chosen option's name, which its value (an index, say) need not tell.
+        controls = ", ".join(
+            f"{self._controls[name].label} = {field.label if isinstance(field, ipywidgets.Dropdown) else field.value}"
+            for name, field in self._fields.items()
+        )
         return f"{self.title}. {status} (Controls: {controls}.)"
 
     def __repr__(self) -> str:

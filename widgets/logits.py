@@ -216,14 +216,16 @@ class Logits(Interactive):
         )
 
     def status(self, state: LogitsState) -> str:
-        def listed(names: list[str]) -> str:
-            return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+        def logits_of(names: list[str]) -> str:
+            if len(names) == 1:
+                return f"the logit of {names[0]}"
+            return f"the logits of {', '.join(names[:-1])} and {names[-1]}"
 
         share = state.probabilities[state.target]
         rising = [name for name, slope in zip(self._classes, state.gradient, strict=True) if slope < -0.00005]
         falling = [name for name, slope in zip(self._classes, state.gradient, strict=True) if slope > 0.00005]
         if rising and falling:
-            step = f"a step against the gradient raises the logit of {listed(rising)} and lowers {listed(falling)}"
+            step = f"a step against the gradient raises {logits_of(rising)} and lowers {logits_of(falling)}"
         else:
             step = "the gradient is zero to four decimals, so a step changes nothing"
         truth = self._classes[state.target]
