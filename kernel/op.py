@@ -164,6 +164,7 @@ class Op:
                not kept; the rule gets its ArrayType instead.
     inplace    the arguments whose buffer the output may take over.
     view       the output shares its memory with the first argument (where strides allow).
+    moves      the output is on another device, the one that the attribute ``target`` names.
     onnx       the name of the same operation in ONNX, or None.
     ========== =====================================================================================================
 
@@ -191,6 +192,7 @@ class Op:
     reads: ClassVar[tuple[str, ...]] = ()
     inplace: ClassVar[tuple[int, ...]] = ()
     view: ClassVar[bool] = False
+    moves: ClassVar[bool] = False
     data_dependent: ClassVar[bool] = False
     onnx: ClassVar[str | None] = None
 

@@ -10,9 +10,12 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import itertools
+import operator
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
+
+import numpy
 
 from .errors import DtypeError, GradError, ShapeError
 from .op import ArrayType, Op
@@ -61,17 +64,20 @@ def is_grad_enabled() -> bool:
 class Record:
     """What a node must keep of a call, for one choice of operands that need a gradient."""
 
-    __slots__ = ("keep_output", "needs", "read", "residuals", "unread")
+    __slots__ = ("keep_output", "needs", "read", "residuals", "rules", "unread")
 
-    def __init__(self, op: type[Op], inputs: tuple[ArrayType, ...], rules: tuple, needs: tuple[int, ...]):
-        self.needs = tuple(i for i in needs if rules[i] is not None)
+    def __init__(self, op: type[Op], inputs: tuple[ArrayType, ...], wanted: int):
+        rules = [partial(op.vjp, i) if op.vjp else None for i in range(len(inputs))] if op.variadic else op.vjp
+        self.needs = tuple(i for i in range(len(inputs)) if wanted >> i & 1 and rules[i] is not None)
+        self.rules = tuple((rules[i], inputs[i].shape, inputs[i].dtype) for i in self.needs)
         words = set()
         for i in self.needs:
             if op.reads:
                 words.update(op.reads[0 if op.variadic else i].split())
         named = [op.arguments[min(i, len(op.arguments) - 1)] for i in range(len(inputs))]
-        self.read = tuple(i for i, name in enumerate(named) if name in words)
-        self.unread = tuple((i, inputs[i]) for i, name in enumerate(named) if name not in words)
+        is_array = [isinstance(t.dtype, numpy.dtype) for t in inputs]
+        self.read = tuple(i for i, name in enumerate(named) if name in words and is_array[i])
+        self.unread = tuple((i, inputs[i]) for i, name in enumerate(named) if name not in words and is_array[i])
         self.keep_output = "y" in words
         self.residuals = bool(words & set(op.residuals))
 
@@ -79,55 +85,57 @@ class Record:
 class Signature:
     """All of a call that shapes, dtypes and attributes decide: worked out by ``infer`` once, then looked up."""
 
-    __slots__ = ("casts", "inputs", "multiple", "op", "outputs", "records", "rules")
+    __slots__ = ("casts", "inputs", "op", "outputs", "plain", "records")
 
     def __init__(self, op: type[Op], types: tuple[ArrayType, ...], attributes: dict[str, Any]):
         try:
-            inputs, outputs = op.infer(*types, **attributes)
+            inputs, self.outputs = op.infer(*types, **attributes)
         except (ShapeError, DtypeError) as error:
             raise type(error)(f"{op.name}: {error}") from None
-        self.op, self.outputs = op, outputs
-        # A Python number stays one where an array beside it already has the dtype in which the operation computes.
-        dtypes = {given.dtype for given, t in zip(types, inputs, strict=True) if not isinstance(given.dtype, type)}
-        dtypes |= {t.dtype for given, t in zip(types, inputs, strict=True) if not isinstance(given.dtype, type)}
+        self.op, self.inputs = op, types
+        # A Python number stays one where an array beside it has the dtype in which the operation computes.
+        arrays = {t.dtype for given, t in zip(types, inputs, strict=True) if isinstance(given.dtype, numpy.dtype)}
         self.casts = tuple(
             (i, t.dtype)
             for i, (given, t) in enumerate(zip(types, inputs, strict=True))
-            if given.dtype != t.dtype and not (isinstance(given.dtype, type) and t.dtype in dtypes)
+            if given.dtype != t.dtype and (isinstance(given.dtype, numpy.dtype) or t.dtype not in arrays)
         )
-        self.inputs = types
-        self.rules = tuple(partial(op.vjp, i) for i in range(len(types))) if op.variadic else op.vjp
-        if op.variadic and not op.vjp:
-            self.rules = (None,) * len(types)
-        self.multiple = op.outputs > 1 or bool(op.residuals)
-        self.records: dict[tuple[int, ...], Record] = {}
+        # One fresh output and nothing kept aside: the case that is worth a short way.
+        self.plain = op.outputs == 1 and not op.residuals and not op.view and not op.moves
+        self.records: dict[int, Record] = {}
 
-    def record(self, needs: tuple[int, ...]) -> Record:
-        found = self.records.get(needs)
-        if found is None:
-            found = self.records[needs] = Record(self.op, self.inputs, self.rules, needs)
+    def record(self, wanted: int) -> Record:
+        """What to keep if the operands whose bits are set in ``wanted`` require a gradient."""
+        found = self.records[wanted] = Record(self.op, self.inputs, wanted)
         return found
 
 
-_signatures: dict[tuple, Signature] = {}
+signatures: dict[tuple, Signature] = {}
 
 
-def signature_of(op: type[Op], key: tuple, types: Callable[[], tuple[ArrayType, ...]], attributes: dict) -> Signature:
-    """The signature of a call; ``key`` is everything that decides it."""
+def new_signature(op: type[Op], key: tuple, types: tuple[ArrayType, ...], attributes: dict[str, Any]) -> Signature:
+    """The signature of a call, remembered under ``key``, which is everything that decides it."""
+    signature = Signature(op, types, attributes)
+    if len(signatures) >= 8192:  # ever new shapes, as when slicing along: start afresh
+        signatures.clear()
     try:
-        found = _signatures.get(key)
+        signatures[key] = signature
     except TypeError:  # an attribute without a hash
-        return Signature(op, types(), attributes)
-    if found is None:
-        found = Signature(op, types(), attributes)
-        if len(_signatures) >= 8192:  # ever new shapes, as when slicing along: start afresh
-            _signatures.clear()
-        _signatures[key] = found
-    return found
+        return signature
+    return signature
 
 
 class Node:
-    """One recorded operation: what ``grad_fn`` is. Prints as <AddBackward>; its history is in ``next_functions``."""
+    """One recorded operation: what ``grad_fn`` is. Prints as <AddBackward>; its history is in ``next_functions``.
+
+    ========== =====================================================================================================
+    edges      for each operand that needs a gradient, (the node or leaf tensor it came from, which output of it)
+    saved      what the rules read of the operands, an ArrayType for what they do not read; None when freed
+    output     the result, if a rule reads it; ``residuals`` likewise
+    checks     (version counter, its count then) of every tensor that is read
+    serial     the number of the node: an operand's is always smaller
+    ========== =====================================================================================================
+    """
 
     __slots__ = (
         "__weakref__",
@@ -136,9 +144,8 @@ class Node:
         "device",
         "edges",
         "hooks",
-        "needs",
-        "op",
         "output",
+        "record",
         "residuals",
         "saved",
         "serial",
@@ -147,27 +154,27 @@ class Node:
 
     def __init__(
         self,
-        op: type[Op],
         signature: Signature,
         record: Record,
-        operands: tuple,
-        arrays: list,
+        edges: list,
+        saved: list,
+        checks: list,
         attributes: dict[str, Any],
         device: Device,
     ):
-        self.op, self.signature, self.attributes, self.device = op, signature, attributes, device
-        self.needs = record.needs
-        self.edges = [(operands[i].grad_fn or operands[i], operands[i]._index) for i in record.needs]
-        self.checks = [(operands[i]._version, operands[i]._version[0]) for i in record.read if not _number(operands[i])]
-        for i, unread in record.unread:
-            arrays[i] = unread
-        self.saved = arrays
+        self.signature = signature
+        self.record = record
+        self.edges = edges
+        self.saved = saved
+        self.checks = checks
+        self.attributes = attributes
+        self.device = device
         self.output = self.residuals = self.hooks = None
         self.serial = next(_serial)
 
     @property
     def name(self) -> str:
-        return "".join(part.capitalize() for part in self.op.name.split("_")) + "Backward"
+        return "".join(part.capitalize() for part in self.signature.op.name.split("_")) + "Backward"
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
@@ -181,7 +188,7 @@ class Node:
         >>> (x ** 2).log().grad_fn.next_functions[0][0].next_functions
         ((<AccumulateGrad>, 0), (None, 0))
         """
-        edges = dict(zip(self.needs, self.edges, strict=True))
+        edges = dict(zip(self.record.needs, self.edges, strict=True))
         found = []
         for i in range(len(self.signature.inputs)):
             parent, index = edges.get(i, (None, 0))
@@ -204,7 +211,7 @@ class Node:
 
     def release(self) -> None:
         """Free what the rules read. A node that reads nothing can be walked again at any time."""
-        if self.checks or self.output is not None or self.residuals is not None:
+        if self.checks or self.residuals is not None:
             self.saved = self.output = self.residuals = None
 
 
@@ -228,15 +235,19 @@ def _number(operand: Any) -> bool:
 
 def history(root: Any) -> list[Node]:
     """All nodes below ``root``, newest first; found without recursion, so that a chain may be as long as memory."""
-    if not isinstance(root, Node):
+    if type(root) is not Node:
         return []
-    seen, stack = {root}, [root]
-    while stack:
-        for parent, _ in stack.pop().edges:
+    found, seen = [root], {root}
+    for node in found:
+        for parent, _ in node.edges:
             if type(parent) is Node and parent not in seen:
                 seen.add(parent)
-                stack.append(parent)
-    return sorted(seen, key=lambda node: node.serial, reverse=True)
+                found.append(parent)
+    found.sort(key=_age, reverse=True)
+    return found
+
+
+_age = operator.attrgetter("serial")
 
 
 def unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
@@ -266,26 +277,32 @@ def pull_back(
     """
     order = history(root)
     for node in order:
-        node.check()
+        if node.saved is None or node.checks:
+            node.check()
     gradients: dict[Any, Any] = {_key(root, index): gradient}
     found: dict[Any, Any] = {}
     for node in order:
-        signature, device = node.signature, node.device
-        g = _incoming(gradients, node, targets, found, lift, functions)
+        if len(node.signature.outputs) == 1:
+            g = gradients.pop(node, None)
+            if targets is not None and node in targets and g is not None:
+                found[node] = g
+        else:
+            g = _several_incoming(gradients, node, targets, found, lift)
         if g is None:
             continue
         if node.hooks is not None:
             g = _hooked(node, g, run_hooks)
-        xp = functions if lift else device.xp
-        saved, output, residuals = _lifted(node, lift) if lift else (node.saved, node.output, node.residuals or ())
-        attributes, inputs, rules = node.attributes, signature.inputs, signature.rules
-        for i, edge in zip(node.needs, node.edges, strict=True):
-            part = rules[i](xp, g, output, *saved, *residuals, **attributes)
-            expected = inputs[i]
-            if part.shape != expected.shape:
-                part = unbroadcast(xp, part, expected.shape)
-            if part.dtype != expected.dtype:
-                part = part.astype(expected.dtype)
+        if lift is None:
+            xp, saved, output, residuals = node.device.xp, node.saved, node.output, node.residuals or ()
+        else:
+            xp, (saved, output, residuals) = functions, _lifted(node, lift)
+        attributes = node.attributes
+        for (rule, shape, dtype), edge in zip(node.record.rules, node.edges, strict=True):
+            part = rule(xp, g, output, *saved, *residuals, **attributes)
+            if part.shape != shape:
+                part = unbroadcast(xp, part, shape)
+            if part.dtype is not dtype and part.dtype != dtype:
+                part = part.astype(dtype)
             parent, position = edge
             key = edge if position else parent
             earlier = gradients.get(key)
@@ -297,45 +314,38 @@ def pull_back(
             gradients[key] = part
         if not retain:
             node.release()
-    return gradients | found
+    return gradients | found if found else gradients
 
 
 def _key(parent: Any, index: int) -> Any:
+    """How gradients are filed: by node or leaf; the later outputs of a node with several, by (node, which)."""
     return (parent, index) if index else parent
 
 
-def _incoming(gradients: dict, node: Node, targets: set | None, found: dict, lift: Any, functions: Any) -> Any:
-    """The gradient that reaches ``node``: an array, or of a node with several outputs a tuple; None where none does."""
+def _several_incoming(gradients: dict, node: Node, targets: set | None, found: dict, lift: Callable | None) -> Any:
+    """The gradients that reach the outputs of ``node``, zeros where none does; None if none reaches any."""
     types = node.signature.outputs
-    if len(types) == 1:
-        g = gradients.pop(node, None)
-        if targets is not None and g is not None and node in targets:
-            found[node] = g
-        return g
     parts = [gradients.pop(_key(node, k), None) for k in range(len(types))]
     if all(part is None for part in parts):
         return None
     if targets is not None:
-        found.update(
-            {_key(node, k): part for k, part in enumerate(parts) if part is not None and _key(node, k) in targets}
-        )
-    xp = node.device.xp
+        found.update({_key(node, k): part for k, part in enumerate(parts) if part is not None and _key(node, k) in targets})
     for k, (part, t) in enumerate(zip(parts, types, strict=True)):
         if part is None and t.dtype.kind == "f":
-            zeros = xp.zeros(t.shape, t.dtype)
+            zeros = node.device.xp.zeros(t.shape, t.dtype)
             parts[k] = lift(zeros, None, node.device) if lift else zeros
     return tuple(parts)
 
 
 def _hooked(node: Node, g: Any, run_hooks: Callable) -> Any:
     if not isinstance(g, tuple):
-        return run_hooks(node.hooks.get(0, ()), g, node.device)
-    return tuple(run_hooks(node.hooks.get(k, ()), part, node.device) for k, part in enumerate(g))
+        return run_hooks(node.hooks.get(0, {}), g, node.device)
+    return tuple(run_hooks(node.hooks.get(k, {}), part, node.device) for k, part in enumerate(g))
 
 
 def _lifted(node: Node, lift: Callable) -> tuple[list, Any, tuple]:
     """What ``node`` kept, as tensors that know where they came from. Residuals have no history: rules recompute them."""
-    edges = dict(zip(node.needs, node.edges, strict=True))
+    edges = dict(zip(node.record.needs, node.edges, strict=True))
     saved = [
         value if isinstance(value, ArrayType) or _number(value) else lift(value, edges.get(i), node.device)
         for i, value in enumerate(node.saved)

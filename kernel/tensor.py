@@ -13,7 +13,7 @@ from .errors import DeviceError, DtypeError, GradError, ShapeError
 from .op import BOOL, FLOATS, INTEGERS, ArrayType, Op, is_float, spell
 from .ops import elementwise
 from .ops import shape as shapes
-from .tape import Node, grad_enabled, pull_back, signature_of
+from .tape import Node, Signature, grad_enabled, new_signature, pull_back, signatures
 from .xp import Device
 from .xp import device as device_of
 
@@ -280,17 +280,18 @@ class Tensor:
         """
         gradients = self._gradients("backward", gradient, None, retain_graph, create_graph)
         for leaf, g in gradients.items():
-            if isinstance(leaf, Node | tuple):
-                continue
             if leaf._hooks:
-                g = _run_hooks(leaf._hooks.values(), g, leaf.device)
+                g = _run_hooks(leaf._hooks, g, leaf.device)
+            before = leaf.grad
             if create_graph:
-                leaf.grad = g if leaf.grad is None else leaf.grad + g
-            elif leaf.grad is None or leaf.grad.grad_fn is not None:
-                leaf.grad = _wrap(g if leaf.grad is None else leaf.grad._array + g, leaf.device)
+                leaf.grad = g if before is None else before + g
+            elif before is None:
+                leaf.grad = _wrap(g if type(g) is leaf.device.array_type else leaf.device.xp.asarray(g), leaf.device)
+            elif before.grad_fn is None:
+                before._array += g
+                before._version[0] += 1
             else:
-                leaf.grad._array += g
-                leaf.grad._version[0] += 1
+                leaf.grad = _wrap(before._array + g, leaf.device)
 
     def _gradients(self, name: str, gradient: Any, targets: set | None, retain: Any, create: bool) -> dict:
         if not self._requires_grad:
@@ -304,11 +305,10 @@ class Tensor:
                     f"{name}: a tensor of shape {spell(self.shape)} has no single slope; reduce it to one number, as with "
                     ".sum(), or pass the gradient of the cost with respect to it."
                 )
-            gradient = functional.ones_like(self)
+            gradient = _wrap(self.device.xp.ones_like(self._array), self.device)
         elif not isinstance(gradient, Tensor):
-            raise DtypeError(
-                f"{name}: gradient should be a tensor, but a {type(gradient).__name__} came; use kernel.tensor(…)."
-            )
+            kind = type(gradient).__name__
+            raise DtypeError(f"{name}: gradient should be a tensor, but a {kind} came; use kernel.tensor(…).")
         elif gradient.shape != self.shape:
             raise ShapeError(
                 f"{name}: gradient should have shape {spell(self.shape)}, but it has shape {spell(gradient.shape)}."
@@ -317,15 +317,18 @@ class Tensor:
             raise DeviceError(
                 f"{name}: gradient is on {gradient.device}, but the tensor is on {self.device}; move it with .to()."
             )
-        gradient = gradient.astype(self.dtype)
-        root = self.grad_fn if self.grad_fn is not None else self
-        if self.grad_fn is None:
-            gradient = gradient.clone()
+        else:
+            gradient = gradient.astype(self.dtype)
+        root = self.grad_fn
+        if root is None:
+            root, gradient = self, gradient.clone()
         retain = create if retain is None else retain
         if create:
             with _grad_mode(True):
                 return pull_back(root, self._index, gradient, targets, retain, _lift, functional, _run_hooks)
-        with _grad_mode(False):
+        if self.device.guard is None:
+            return pull_back(root, self._index, gradient._array, targets, retain, None, None, _run_hooks)
+        with self.device.guard():
             return pull_back(root, self._index, gradient._array, targets, retain, None, None, _run_hooks)
 
     def detach(self) -> Tensor:
@@ -392,17 +395,27 @@ class Tensor:
             raise GradError(
                 f"{name}: the operand requires a gradient, which a change in place cannot record; use a = a + b, or no_grad."
             )
+        array = self._writable(name)
+        if isinstance(other, Tensor):
+            theirs = other._array
+            if theirs.shape == array.shape and theirs.dtype == array.dtype and array.dtype.kind == "f":
+                if other.device is self.device and self.device.guard is None:
+                    op.forward(self.device.xp, array, theirs, out=array)
+                    return self
+        elif type(other) is float and array.dtype.kind == "f" and self.device.guard is None:
+            op.forward(self.device.xp, array, other, out=array)
+            return self
         with _grad_mode(False):
-            result = _run(op, (self, other), {})
+            result = _run(op, (self, other), _NONE)
         if result.shape != self.shape:
             raise ShapeError(
-                f"{name}: the result has shape {spell(result.shape)}, which does not fit into shape {spell(self.shape)} in place."
+                f"{name}: the result has shape {spell(result.shape)}, which does not fit into shape {spell(self.shape)}."
             )
         if not numpy.can_cast(result.dtype, self.dtype, "same_kind"):
             raise DtypeError(
-                f"{name}: the result is {result.dtype}, which {self.dtype} cannot hold; convert the tensor with .float() first."
+                f"{name}: the result is {result.dtype}, which {self.dtype} cannot hold; convert the tensor with .float()."
             )
-        self._writable(name)[...] = result._array
+        array[...] = result._array
         return self
 
     def add_(self, other: Any) -> Tensor:
@@ -710,15 +723,15 @@ def _run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
     device = None
     arrays = []
     key = [op]
-    needs: tuple[int, ...] = ()
-    for i, operand in enumerate(operands):
+    wanted, bit = 0, 1
+    for operand in operands:
         if isinstance(operand, Tensor):
             array = operand._array
             arrays.append(array)
             key.append(array.shape)
             key.append(array.dtype)
             if operand._requires_grad:
-                needs += (i,)
+                wanted |= bit
             if device is not operand.device:
                 if device is not None:
                     raise DeviceError(
@@ -726,12 +739,20 @@ def _run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
                     )
                 device = operand.device
         else:
-            number = _plain_number(op, i, operand)
-            arrays.append(number)
-            key.append(type(number))
+            if type(operand) not in _NUMBERS:
+                operand = _plain_number(op, len(arrays), operand)
+            arrays.append(operand)
+            key.append(type(operand))
+        bit += bit
     if attributes:
         key.extend(attributes.items())
-    signature = signature_of(op, tuple(key), lambda: tuple(map(_type, arrays)), attributes)
+    key = tuple(key)
+    try:
+        signature = signatures.get(key)
+    except TypeError:  # an attribute without a hash
+        signature = None
+    if signature is None:
+        signature = new_signature(op, key, tuple(map(_type, arrays)), attributes)
     xp = device.xp
     for i, dtype in signature.casts:
         arrays[i] = arrays[i].astype(dtype) if isinstance(operands[i], Tensor) else xp.asarray(arrays[i], dtype)
@@ -742,53 +763,79 @@ def _run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
             with device.guard():
                 result = op.forward(xp, *arrays, **attributes)
     except (ShapeError, DtypeError) as error:
-        raise type(error)(str(error) if str(error).startswith(op.name) else f"{op.name}: {error}") from None
+        raise type(error)(f"{op.name}: {error}") from None
     except OverflowError as error:
-        raise DtypeError(
-            f"{op.name}: {error}; give a smaller number, or convert the tensor with .long() or .float()."
-        ) from None
+        raise DtypeError(f"{op.name}: {error}; give a smaller number, or convert the tensor first.") from None
 
-    record = signature.record(needs) if needs and grad_enabled.get() else None
-    node = Node(op, signature, record, operands, arrays, attributes, device) if record and record.needs else None
-    if signature.multiple:
-        return _several_results(op, result, operands, signature, record, node, device)
-    if op is shapes.transfer:
-        device = device_of(attributes["target"])
+    node = None
+    if wanted and grad_enabled.get():
+        record = signature.records.get(wanted) or signature.record(wanted)
+        if record.needs:
+            edges = []
+            for i in record.needs:
+                operand = operands[i]
+                edges.append((operand.grad_fn or operand, operand._index))
+            checks = []
+            for i in record.read:
+                version = operands[i]._version
+                checks.append((version, version[0]))
+            for i, unread in record.unread:
+                arrays[i] = unread
+            node = Node(signature, record, edges, arrays, checks, attributes, device)
+    if not signature.plain:
+        return _results(op, result, operands, attributes, signature, node, device)
     if type(result) is not device.array_type:
-        result = device.xp.asarray(result)
+        result = xp.asarray(result)
     tensor = _new(Tensor)
     tensor._array = result
     tensor.device = device
-    tensor._version = operands[0]._version if op.view and xp.may_share_memory(result, arrays[0]) else [0]
+    tensor._version = version = [0]
     tensor.grad = tensor._hooks = None
     tensor._index = 0
     tensor.grad_fn = node
-    tensor._requires_grad = node is not None
-    if node is not None and record.keep_output:
-        node.output = result
-        node.checks.append((tensor._version, tensor._version[0]))
+    if node is None:
+        tensor._requires_grad = False
+    else:
+        tensor._requires_grad = True
+        if record.keep_output:
+            node.output = result
+            checks.append((version, 0))
     return tensor
 
 
-def _several_results(
-    op: Any, result: Any, operands: tuple, signature: Any, record: Any, node: Any, device: Device
+def _results(
+    op: type[Op],
+    result: Any,
+    operands: tuple,
+    attributes: dict[str, Any],
+    signature: Signature,
+    node: Node | None,
+    device: Device,
 ) -> Any:
-    """The tensors of an operation with several outputs or with residuals."""
-    outputs, residuals = result
+    """The tensor or tensors of an operation whose outputs are views, or several, or elsewhere, or with residuals."""
+    outputs, residuals = result if op.outputs > 1 or op.residuals else ((result,), ())
+    if op.moves:
+        device = device_of(attributes["target"])
     tensors = []
     for k, (array, t) in enumerate(zip(outputs, signature.outputs, strict=True)):
-        array = array if type(array) is device.array_type else device.xp.asarray(array)
-        tensor = _wrap(array, device, version=operands[0]._version if op.view else None)
+        if type(array) is not device.array_type:
+            array = device.xp.asarray(array)
+        shares = op.view and array.size and device.xp.may_share_memory(array, operands[0]._array)
+        tensor = _wrap(array, device, version=operands[0]._version if shares else None)
         if node is not None and is_float(t.dtype):
             tensor.grad_fn, tensor._index, tensor._requires_grad = node, k, True
         tensors.append(tensor)
     if node is not None:
-        node.residuals = residuals if record.residuals else (None,) * len(residuals)
+        record = node.record
+        if op.residuals:
+            node.residuals = residuals if record.residuals else (None,) * len(residuals)
         if record.keep_output:
-            node.output = tuple(tensor._array for tensor in tensors)
+            node.output = tuple(tensor._array for tensor in tensors) if op.outputs > 1 else tensors[0]._array
             node.checks.extend((tensor._version, tensor._version[0]) for tensor in tensors)
-    return tuple(tensors) if len(tensors) > 1 else tensors[0]
+    return tuple(tensors) if op.outputs > 1 else tensors[0]
 
+
+_NUMBERS = frozenset((float, int, bool))
 
 Tensor._apply = staticmethod(_run)
 

@@ -29,7 +29,7 @@ def _scaled(g, shape, reduction):
 def _reduce(losses, reduction):
     if reduction == "none":
         return losses
-    return losses.mean() if reduction == "mean" else losses.sum()
+    return losses.sum() / losses.size if reduction == "mean" else losses.sum()
 
 
 def _log_softmax(xp, logits):
@@ -46,7 +46,7 @@ def _out(logits, reduction, dtype):
 class cross_entropy(Op):
     """-log softmax(logits)[label] of each row: (B, C) and class indices (B,) -> () or, not reduced, (B,)."""
 
-    residuals = ("probabilities",)
+    residuals = ("probabilities", "chosen")
     reads = ("logits labels probabilities", "")
 
     def infer(logits, labels, reduction="mean"):
@@ -69,21 +69,27 @@ class cross_entropy(Op):
             low, high = xp.read(labels.min()), xp.read(labels.max())
             wrong = low if low < 0 else high
             raise ShapeError(f"a label is {wrong}, but logits of shape {logits.shape} have classes 0 to {classes - 1}.")
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        probabilities = xp.exp(shifted)
-        total = probabilities.sum(axis=1, keepdims=True)
-        losses = xp.log(total).reshape(-1) - shifted[xp.arange(n), labels]
+        # Batch-last, (C, B): reductions run along the batch, and one flat index finds each sample's own class.
+        scores = xp.ascontiguousarray(logits.T)
+        chosen = labels * n
+        chosen += xp.arange(n)
+        scores = scores - scores.max(axis=0)
+        probabilities = xp.exp(scores)
+        total = probabilities.sum(axis=0)
+        losses = xp.log(total)
+        losses -= scores.reshape(-1)[chosen]
         probabilities /= total
-        return (deliver(xp, _reduce(losses, reduction), out and out[0]),), (probabilities,)
+        return (deliver(xp, _reduce(losses, reduction), out and out[0]),), (probabilities, chosen)
 
-    def _logits(xp, g, y, logits, labels, probabilities, reduction="mean"):
-        scale = _scaled(g, logits.shape, reduction)
+    def _logits(xp, g, y, logits, labels, probabilities, chosen, reduction="mean"):
         if probabilities is None:  # second order: they must depend on the logits
-            return scale * (xp.softmax(logits, axis=1) - xp.one_hot(labels, logits.shape[1], dtype=logits.dtype))
+            target = xp.one_hot(labels, logits.shape[1], dtype=logits.dtype)
+            return _scaled(g, logits.shape, reduction) * (xp.softmax(logits, axis=1) - target)
+        scale = g if reduction != "mean" else g / logits.shape[0]
         gradient = probabilities * scale
-        rows = xp.arange(logits.shape[0])
-        gradient[rows, labels] -= scale.reshape(-1) if reduction == "none" else scale
-        return gradient
+        flat = gradient.reshape(-1)
+        flat[chosen] -= scale
+        return gradient.T
 
     vjp = (_logits, None)
 

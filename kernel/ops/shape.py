@@ -468,6 +468,7 @@ class one_hot(Op):
 class transfer(Op):
     """A copy on another device."""
 
+    moves = True
     vjp = (lambda xp, g, y, x, source, target: xp.transfer(g, target, source),)
 
     def infer(x, source, target):
