@@ -18,7 +18,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from classroom.course import Lesson
+from classroom.course import CourseError, Lesson
 from classroom.files import write_atomically
 from classroom.student import SolutionMarkerError, student_version
 
@@ -29,7 +29,7 @@ _PARSE_AS_A_NOTEBOOK_DOES = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _MEMORY_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
-class BuildError(ValueError):
+class BuildError(CourseError):
     """A twin that cannot become a notebook; the message says which cell and what to do."""
 
 
@@ -124,6 +124,7 @@ def execute(notebook: NotebookNode, twin: Path) -> None:
         timeout=CELL_TIMEOUT_SECONDS,
         coalesce_streams=True,
         record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # the kernel warns that it talks over TCP, to this process alone
         store_widget_state=False,
         resources={"metadata": {"path": str(twin.parent)}},
     )

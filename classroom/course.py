@@ -25,7 +25,7 @@ _FOLDER_NAME = re.compile(r"(?P<number>\d\d)_(?P<slug>[a-z][a-z0-9_]*)")
 
 
 class CourseError(ValueError):
-    """A lesson that cannot be found or read; the message is one sentence for the person who typed the command."""
+    """Something that whoever typed the command can mend; the message says what, in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,6 @@ class Lesson:
         """The text twins, which are the source of the notebooks."""
         candidates = (self.folder / f"{stem}.py" for stem in NOTEBOOKS)
         return tuple(path for path in candidates if path.is_file())
-
-    @property
-    def points(self) -> int:
-        """What all its exercises earn together; 0 for a lesson without exercises."""
-        from classroom import spec  # the course can be listed without loading NumPy and every check
-
-        checks = self.folder / "checks.py"
-        return sum(exercise.points for exercise in spec.load(checks)) if checks.is_file() else 0
 
     @property
     def data(self) -> tuple[Path, ...]:

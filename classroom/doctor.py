@@ -158,13 +158,13 @@ def gpu() -> Iterator[Finding]:
         yield Finding("good", "GPU", f"{name}, {memory}, driver {driver}")
     if not cards:
         yield Finding("note", "GPU", "no NVIDIA GPU answers; every lesson runs on the CPU")
-    if importlib.util.find_spec("cupy") is None:
+    try:
+        import cupy
+    except ImportError as error:
         if cards:
-            mend = f'{sys.executable} -m pip install "cupy-cuda13x[ctk]>=14.0,<15"'
-            yield Finding("note", "CUDA", "CuPy is not installed, so the kernel does not use the GPU", mend)
+            mend = f'{sys.executable} -m pip install "{_cupy_for(cards[0][2])}"'
+            yield Finding("note", "CUDA", f"the kernel cannot use the GPU: {_first_line(error)}", mend)
         return
-    import cupy
-
     try:
         runtime = cupy.cuda.runtime.runtimeGetVersion()
         driver_api = cupy.cuda.runtime.driverGetVersion()
@@ -241,6 +241,15 @@ def _cards() -> Iterator[tuple[str, str, str]]:
         for row in csv.reader(io.StringIO(answer.stdout), skipinitialspace=True):
             if len(row) == 3:
                 yield row[0], row[1], row[2]
+
+
+def _cupy_for(driver: str) -> str:
+    """The wheel that a driver can run: CUDA 13 asks for driver 580."""
+    major = driver.partition(".")[0]
+    extra = "gpu" if major.isdigit() and int(major) >= 580 else "gpu-cuda12"
+    lines = map(Requirement, importlib.metadata.requires(DISTRIBUTION) or [])
+    (wheel,) = (line for line in lines if line.name.startswith("cupy") and line.marker.evaluate({"extra": extra}))
+    return f"{wheel.name}[{','.join(wheel.extras)}]{wheel.specifier}"
 
 
 def _cuda(number: int) -> str:

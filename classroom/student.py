@@ -5,11 +5,15 @@ line behind, a NotImplementedError in words. Where the answer is a value, assign
 assignment with `...` for the value; of a dict to fill in it leaves the keys.
 """
 
+from __future__ import annotations
+
 import ast
 import copy
 import re
+from typing import TYPE_CHECKING
 
-from nbformat import NotebookNode
+if TYPE_CHECKING:
+    from nbformat import NotebookNode  # takes most of a second, and is here for its name alone
 
 NOT_WRITTEN = 'raise NotImplementedError("write your answer here")'
 _BEGIN = re.compile(r"(?P<indent>[ \t]*)### BEGIN SOLUTION[ \t]*")

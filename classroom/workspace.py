@@ -16,20 +16,16 @@ from datetime import datetime
 from enum import Enum
 from pathlib import Path, PurePosixPath
 
-import nbformat
-
-from classroom.course import Lesson
+from classroom.course import CourseError, Lesson
 from classroom.files import write_atomically
 from classroom.student import student_version
 
 PRIVATE = ".gradschool"
 BACKUPS = "backups"
-# What nbformat raises for a file that is no notebook, or JSON but none.
-UNREADABLE = (ValueError, nbformat.ValidationError, KeyError, AttributeError, TypeError)
 NO_NEWS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 
 
-class WorkspaceError(ValueError):
+class WorkspaceError(CourseError):
     """Something in the workspace stands in the way; the message is one sentence for the student."""
 
 
@@ -199,17 +195,27 @@ def run_lab(command: Sequence[str], environment: Mapping[str, str]) -> int:
 def _for_student(notebook: Path) -> bytes:
     if notebook.name == "lesson.ipynb":
         return notebook.read_bytes()
+    import nbformat  # takes most of a second, which no other command should wait for
+
     student = student_version(nbformat.read(notebook, as_version=4))
     return (nbformat.writes(student) + "\n").encode()
 
 
 def _with_one_cell_reset(target: Path, fresh: bytes, exercise: str) -> bytes:
     """The student's notebook with the cells of `exercise` as they were handed out."""
+    import nbformat
+
     if not target.is_file():
         raise WorkspaceError(f"{target} does not exist; `gradschool lab` puts it there")
     try:
         student = nbformat.read(target, as_version=4)
-    except UNREADABLE:
+    except (
+        ValueError,
+        nbformat.ValidationError,
+        KeyError,
+        AttributeError,
+        TypeError,
+    ):  # by the way in which it is broken
         raise WorkspaceError(f"{target} cannot be read as a notebook; reset the whole lesson instead") from None
     stubs = {name: cell for cell in nbformat.reads(fresh.decode(), as_version=4).cells if (name := _grade_id(cell))}
     if exercise not in stubs:
@@ -222,8 +228,8 @@ def _with_one_cell_reset(target: Path, fresh: bytes, exercise: str) -> bytes:
     return (nbformat.writes(student) + "\n").encode()
 
 
-def _grade_id(cell: nbformat.NotebookNode) -> str | None:
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
+def _grade_id(cell: Mapping) -> str | None:
+    return cell["metadata"].get("nbgrader", {}).get("grade_id")
 
 
 def _free_name(workspace: Path, path: PurePosixPath) -> PurePosixPath:

@@ -18,6 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+NBVAL = (
+    "--nbval",
+    "--nbval-current-env",
+    f"--nbval-sanitize-with={ROOT / 'tests/nbval.cfg'}",
+    "--nbval-cell-timeout=60",
+)
 IN_CI = os.environ.get("CI") == "true"
 
 
@@ -55,8 +61,7 @@ def doctests() -> Counts:
 
 def notebooks() -> Counts:
     """Every cell of every notebook of the course, its output compared with the saved one."""
-    options = ["--nbval", "--nbval-current-env", "--nbval-sanitize-with=tests/nbval.cfg", "--nbval-cell-timeout=60"]
-    return _pytest("course", *options, "-p", "no:playwright")
+    return _pytest("course", *NBVAL, "-p", "no:playwright")
 
 
 def browser() -> Counts:

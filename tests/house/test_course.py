@@ -13,7 +13,6 @@ def test_lessons_are_read_by_number(small_course: Path) -> None:
     assert (first.title, first.minutes) == ("A first lesson", 5)
     assert [path.name for path in first.notebooks] == ["lesson.ipynb", "exercises.ipynb"]
     assert [path.name for path in first.data] == ["numbers.csv"]
-    assert (first.points, second.points) == (2, 0)
     assert [path.name for path in second.notebooks] == ["lesson.ipynb"]
 
 

@@ -1,0 +1,264 @@
+"""The `gradschool` command: open the lessons, see how far you are, check, start over, examine the machine."""
+
+import importlib.metadata
+import os
+import sys
+import textwrap
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from classroom import progress, workspace
+from classroom.course import CourseError, Lesson, find_lesson, lessons
+
+app = typer.Typer(
+    name="gradschool",
+    help="Learn how deep-learning frameworks work: read, predict, move a slider, write ten lines.\n\n"
+    "Begin with [bold]gradschool lab[/bold]: your browser opens at the first lesson.",
+    epilog="Your work lies in ~/gradschool, or where --dir or GRADSCHOOL_WORKSPACE says. No command overwrites it.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+author_commands = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", help="For those who write lessons.")
+app.add_typer(author_commands, name="author", rich_help_panel="Writing lessons")
+
+LEARNING, CARING = "Learning", "When something is wrong"
+Folder = Annotated[
+    Path | None,
+    typer.Option("--dir", metavar="FOLDER", help="Your workspace, if it is not ~/gradschool.", show_default=False),
+]
+LessonName = Annotated[str, typer.Argument(metavar="LESSON", help="Number or name: 00, crossentropy.")]
+out = Console(highlight=False, soft_wrap=True)
+err = Console(highlight=False, soft_wrap=True, stderr=True)
+
+STATES = {"good": ("✓", "green"), "note": ("i", "yellow"), "missing": ("✗", "red")}
+VERDICTS = {
+    "right": ("✓", "green"),
+    "wrong": ("✗", "red"),
+    "not attempted": ("○", "yellow"),
+    "unavailable": ("!", "yellow"),
+}
+
+
+def main() -> None:
+    """Run the command; what a person can mend is told in one sentence, without a traceback."""
+    from classroom.spec import SpecError
+
+    try:
+        app()
+    except (CourseError, SpecError) as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"gradschool {importlib.metadata.version('gradschool')}")
+        raise typer.Exit()
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """What stands before the name of a command."""
+
+
+@app.command(rich_help_panel=LEARNING)
+def lab(
+    lesson: Annotated[
+        str, typer.Argument(metavar="LESSON", help="Number or name: 00, crossentropy.", show_default="the first")
+    ] = "",
+    folder: Folder = None,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window.")] = True,
+    port: Annotated[int | None, typer.Option(help="Port of the server.", show_default="8888 or the next free")] = None,
+) -> None:
+    """Open the lessons in JupyterLab.
+
+    Lessons are copied to your workspace.
+    Where you edited a lesson that has a new version, yours stays and the new one is put beside it.
+    """
+    chosen = _lesson_to_open(lesson)
+    home = _workspace(folder)
+    _tell(home, workspace.update(home, lessons()))
+    command = workspace.lab_command(home, chosen, port, browser)
+    out.print(f"Opening [bold]{chosen.number} {escape(chosen.title)}[/bold]; to stop, press Ctrl-C twice here.")
+    raise typer.Exit(workspace.run_lab(command, workspace.lab_environment(home)))
+
+
+@app.command("lessons", rich_help_panel=LEARNING)
+def list_lessons(folder: Folder = None) -> None:
+    """Show the map of the course: every lesson, its minutes, and how far you are."""
+    from classroom.catalogue import exercises_of
+
+    home = _workspace(folder)
+    records, sentence = progress.read()
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for heading, justify in [
+        ("", "right"),
+        ("Lesson", "left"),
+        ("Minutes", "right"),
+        ("Points", "right"),
+        ("", "left"),
+    ]:
+        table.add_column(heading, justify=justify)
+    minutes = earned = possible = 0
+    for lesson in lessons():
+        exercises = exercises_of(lesson)
+        points = sum(exercise.points for exercise in exercises)
+        mine = sum(min(records[each.name].points, each.points) for each in exercises if each.name in records)
+        solved = sum(each.name in records and records[each.name].solved for each in exercises)
+        state = f"{solved} of {len(exercises)} exercises solved" if exercises else "to read"
+        if exercises and solved == len(exercises):
+            state = "✓ all solved"
+        table.add_row(lesson.number, escape(lesson.title), str(lesson.minutes), f"{mine}/{points}", state)
+        minutes, earned, possible = minutes + lesson.minutes, earned + mine, possible + points
+    table.add_section()
+    table.add_row("", "together", str(minutes), f"{earned}/{possible}", "")
+    out.print(table)
+    out.print(f"\nYour workspace is {escape(str(home))}; `gradschool lab 00` opens a lesson.")
+    if sentence:
+        out.print(escape(sentence))
+
+
+@app.command(rich_help_panel=LEARNING)
+def check(
+    lesson: Annotated[
+        str, typer.Argument(metavar="LESSON", help="Number or name: 00, crossentropy.", show_default="all you have")
+    ] = "",
+    folder: Folder = None,
+) -> None:
+    """Check your answers of a lesson, as they are saved in your workspace.
+
+    It says what check("...") says in the notebook, and ends with code 0 only if every answer is right.
+    """
+    from classroom.lesson_check import check_lesson
+    from classroom.verdict import RIGHT
+
+    home = _workspace(folder)
+    chosen = [find_lesson(lesson)] if lesson else lessons()
+    notebooks = {each: home / each.name / "exercises.ipynb" for each in chosen}
+    saved = {each: path for each, path in notebooks.items() if path.is_file()}
+    if not saved:
+        missing = notebooks[chosen[0]] if lesson else home
+        raise CourseError(f"{missing} does not exist; `gradschool lab` puts the exercises there")
+    verdicts = []
+    for each, notebook in saved.items():
+        out.print(f"[bold]{each.number} {escape(each.title)}[/bold]")
+        for verdict in check_lesson(each, notebook):
+            symbol, colour = VERDICTS[verdict.status]
+            points = f"{verdict.points}/{verdict.possible} points"
+            out.print(f"[{colour}]{symbol} {verdict.status}[/{colour}]  {escape(verdict.title)} · {points}")
+            out.print(f"  {escape(verdict.sentence)}")
+            for name, value in verdict.table:
+                out.print(escape(textwrap.indent(f"{name}: {value}", "    ")))
+            verdicts.append(verdict)
+    if any(verdict.status != RIGHT for verdict in verdicts):
+        raise typer.Exit(1)
+
+
+@app.command(rich_help_panel=CARING)
+def doctor(folder: Folder = None) -> None:
+    """Say what is here, what is missing, and the command that mends it.
+
+    It looks at Python, the packages, the notebook kernel, files of yours that hide a package,
+    the GPU, how answers are confined while they are checked, and the browser of the tests.
+    It ends with code 1 only if something that you need is missing.
+    """
+    from classroom.doctor import examine
+
+    table = Table.grid(padding=(0, 1))
+    missing = 0
+    for finding in examine(_workspace(folder)):
+        symbol, colour = STATES[finding.state]
+        missing += finding.state == "missing"
+        mend = f"\n[bold]{escape(finding.mend)}[/bold]" if finding.mend else ""
+        subject = f"[{colour}]{symbol}[/{colour}]", f"[bold]{escape(finding.subject)}[/bold]"
+        table.add_row(*subject, escape(finding.sentence) + mend)
+    out.print(table)
+    if missing:
+        out.print(f"\n{missing} thing{'s' if missing > 1 else ''} you need: the line in bold mends each.")
+        raise typer.Exit(1)
+    out.print("\nNothing that you need is missing.")
+
+
+@app.command(rich_help_panel=CARING)
+def reset(
+    lesson: LessonName,
+    exercise: Annotated[str, typer.Argument(metavar="EXERCISE", help="One of its exercises.", show_default="all")] = "",
+    folder: Folder = None,
+) -> None:
+    """Start an exercise, or all exercises of a lesson, over; what you wrote is kept in `backups`.
+
+    Points already earned stay earned.
+    """
+    chosen, home = find_lesson(lesson), _workspace(folder)
+    kept = workspace.reset(home, chosen, exercise or None)
+    what = f"{exercise} of lesson {chosen.number}" if exercise else f"all exercises of lesson {chosen.number}"
+    out.print(f"Started over: {escape(what)}.")
+    if kept:
+        out.print(f"What you had written is in {escape(str(home / kept))}")
+
+
+@author_commands.command("build")
+def author_build(
+    names: Annotated[list[str], typer.Argument(metavar="LESSON...", help="Numbers or names, or `all`.")],
+) -> None:
+    """Execute the text twins of lessons and write their notebooks.
+
+    `lesson.py` and `exercises.py` are the source; without a change in them the notebooks keep every byte.
+    """
+    from classroom.author import build
+
+    for lesson in lessons() if names == ["all"] else map(find_lesson, names):
+        for notebook, changed in build(lesson).items():
+            out.print(f"{'written' if changed else 'unchanged'}  {lesson.name}/{notebook.name}")
+
+
+def _workspace(folder: Path | None) -> Path:
+    """The workspace of this command; all that the command calls finds it by the variable that kernels are given too."""
+    if folder is not None:
+        os.environ[progress.WORKSPACE_VARIABLE] = str(folder.expanduser().absolute())
+    return progress.workspace_folder().absolute()
+
+
+def _lesson_to_open(name: str) -> Lesson:
+    known = lessons()
+    if not known:
+        raise CourseError("the course has no lesson yet")
+    chosen = find_lesson(name) if name else known[0]
+    if chosen.folder / "lesson.ipynb" not in chosen.notebooks:
+        raise CourseError(f"{chosen.name} has no notebook yet; build it: gradschool author build {chosen.number}")
+    return chosen
+
+
+def _tell(home: Path, changes: list[workspace.Change]) -> None:
+    """What an update did, and nothing if it did nothing."""
+    Step = workspace.Step
+    new = sorted({change.path.parts[0] for change in changes if change.step is Step.ADD})
+    if new:
+        out.print(f"New in {escape(str(home))}: {', '.join(new)}")
+    for change in changes:
+        path, other = escape(str(change.path)), escape(str(change.other))
+        if change.step is Step.RESTORE:
+            out.print(f"{path} was gone and is back.")
+        elif change.step is Step.UPDATE:
+            kept = f"; your run of it is in {other}" if change.other else ""
+            out.print(f"{path} has a new version{kept}.")
+        elif change.step is Step.BESIDE:
+            out.print(f"{path} has a new version, and you changed yours: yours stays, the new one is {other}.")
+
+
+def _fail(sentence: str) -> None:
+    err.print(f"[red]✗[/red] gradschool: {escape(sentence)}")
+    sys.exit(1)
