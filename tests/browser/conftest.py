@@ -149,6 +149,62 @@ class Notebook:
         )
         assert self.errors() == []
 
+    def code_cell(self, source: str) -> int:
+        """Number of the first code cell that contains the text."""
+        return self._find("cell => cell.model.sharedModel.getSource().includes(wanted)", source)
+
+    def answer_cell(self, exercise: str) -> int:
+        """Number of the cell that an exercise's answer goes into."""
+        return self._find("cell => cell.model.getMetadata('nbgrader')?.grade_id === wanted", exercise)
+
+    def _find(self, condition: str, wanted: str) -> int:
+        number = self.page.evaluate(
+            f"""wanted => window.jupyterapp.shell.currentWidget.content.widgets
+                .findIndex(cell => cell.model.type === 'code' && ({condition})(cell))""",
+            wanted,
+        )
+        assert number >= 0, f"the notebook has no such code cell: {wanted}"
+        return number
+
+    def _edit(self, number: int) -> None:
+        """Put the cursor into a cell."""
+        self.page.evaluate(
+            """async number => {
+                const notebook = window.jupyterapp.shell.currentWidget.content;
+                await notebook.scrollToItem(number);
+                notebook.deselectAll();
+                notebook.activeCellIndex = number;
+                notebook.mode = 'edit';
+                notebook.activeCell.editor.focus();
+            }""",
+            number,
+        )
+
+    def type(self, number: int, source: str) -> None:
+        """Replace a cell's text as one does at the keyboard."""
+        self._edit(number)
+        self.page.keyboard.press("ControlOrMeta+A")
+        self.page.keyboard.insert_text(source)
+
+    def run(self, number: int) -> None:
+        """Run one cell from the keyboard and wait for its end."""
+        self._edit(number)
+        cell = "window.jupyterapp.shell.currentWidget.content.widgets[number].model"
+        before = self.page.evaluate(f"number => {cell}.executionCount", number)
+        self.page.keyboard.press("ControlOrMeta+Enter")
+        self.page.wait_for_function(
+            f"""([number, before]) => {cell}.executionCount !== null && {cell}.executionCount !== before
+                && {cell}.executionState !== 'running'""",
+            arg=[number, before],
+            timeout=60 * SECONDS,
+        )
+
+    def box(self, number: int) -> Locator:
+        """The box that a cell's check wrote."""
+        found = self.page.locator(".jp-Notebook .jp-Cell").nth(number).locator(".gradschool-box")
+        found.wait_for(timeout=30 * SECONDS)
+        return found
+
     def errors(self) -> list[str]:
         return self.page.evaluate(
             """() => window.jupyterapp.shell.currentWidget.content.widgets
@@ -205,6 +261,32 @@ class WidgetOnPage:
         picture = self.root.locator(".gradschool-picture img, .gradschool-picture [role=img]")
         return picture.get_attribute("alt") or picture.get_attribute("aria-label")
 
+    def seen(self) -> dict[str, str]:
+        """Everything that is to change when a control moves."""
+        picture = self.root.locator(".gradschool-picture img, .gradschool-picture svg")
+        return {
+            "alt": self.alt(),
+            "picture": picture.evaluate("element => element.src ?? element.outerHTML"),
+            "status": self.status(),
+            "details": self.details(),
+        }
+
+    def wait_until_all_changed(self, before: dict[str, str]) -> None:
+        """Wait until alternative text, picture, sentence and numbers are all other than before; fail if not."""
+        deadline = time.monotonic() + 15
+        while same := [name for name, value in self.seen().items() if value == before[name]]:
+            assert time.monotonic() < deadline, f"15 s after a control moved, these had not changed: {same}"
+            self.page.wait_for_timeout(20)
+
+    def drag(self, slider: Locator, pixels: float) -> None:
+        """Drag a slider's handle with the mouse."""
+        handle = slider.bounding_box()
+        x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + pixels, y, steps=4)
+        self.page.mouse.up()
+
     def wait_for_change(self, alt: str) -> None:
         """Wait until the picture is no longer the one with that alternative text."""
         self.page.wait_for_function(
@@ -226,7 +308,7 @@ class WidgetOnPage:
     def details(self) -> str:
         return self.root.locator(".gradschool-details").inner_text()
 
-    def milliseconds(self, label: str, key: str, presses: int) -> float:
+    def milliseconds(self, slider: Locator, key: str, presses: int) -> float:
         """Median time from a key press on a slider to the new picture, decoded and painted."""
         self.root.evaluate(
             """root => {
@@ -242,7 +324,7 @@ class WidgetOnPage:
                 }).observe(root.querySelector('.gradschool-picture'), {childList: true, subtree: true});
             }"""
         )
-        self.slider(label).focus()
+        slider.focus()
         for press in range(presses):
             self.page.keyboard.press(key)
             self.page.wait_for_function("count => window.times.length > count", arg=press, timeout=15 * SECONDS)

@@ -1,0 +1,78 @@
+"""Lesson 00 as a student meets it: opened, run, played with, an exercise answered wrongly and rightly."""
+
+import re
+
+import pytest
+
+from classroom.catalogue import find
+from classroom.course import find_lesson
+from classroom.engine import source_of
+from classroom.workspace import update
+
+EXERCISE = "softmax"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def workspace(lab):
+    update(lab.workspace, [find_lesson("00")])
+
+
+def plain(sentence):
+    """A sentence as it reads on the page."""
+    return " ".join(sentence.replace("`", "").split())
+
+
+def test_lesson_opens_runs_and_its_widget_moves(notebook, widget, capsys):
+    notebook.open("00_crossentropy/lesson.ipynb")
+    # Its saved pictures are there before anything has run.
+    notebook.page.locator(".jp-OutputArea-output figure img").first.wait_for()
+    notebook.screenshot("lesson-00-top")
+    notebook.run_all()
+
+    logits = widget("From logits to loss")
+    notebook.screenshot("lesson-00-widget")
+    handle = logits.root.get_by_role("slider").first
+    before = logits.seen()
+    handle.focus()
+    notebook.page.keyboard.press("ArrowRight")
+    logits.wait_until_all_changed(before)
+    before = logits.seen()
+    logits.drag(handle, -60)
+    logits.wait_until_all_changed(before)
+
+    milliseconds = logits.milliseconds(handle, "ArrowRight", presses=15)
+    with capsys.disabled():
+        print(
+            f"\nlesson 00, logits widget: median key press to new picture {milliseconds:.0f} ms (aim: at most 100 ms)"
+        )
+    assert notebook.violations() == []
+
+
+def test_exercise_is_answered_wrongly_and_rightly(notebook, lab):
+    _, exercise = find(EXERCISE)
+    notebook.open("00_crossentropy/exercises.ipynb")
+    notebook.run(notebook.code_cell("import"))
+    answer, check = notebook.answer_cell(EXERCISE), notebook.code_cell(f'check("{EXERCISE}")')
+
+    notebook.run(check)
+    assert notebook.box(check).get_attribute("aria-label").startswith(("Not attempted", "No check")) is True
+
+    mistake = exercise.wrong[0]
+    notebook.type(answer, source_of(exercise, mistake))
+    notebook.run(answer)
+    notebook.run(check)
+    box = notebook.box(check)
+    assert box.get_attribute("aria-label").startswith("Not right yet")
+    assert plain(box.get_by_role("status").inner_text()) == plain(mistake.sentence)
+    notebook.screenshot("lesson-00-check-wrong")
+    assert notebook.violations() == []
+
+    notebook.type(answer, source_of(exercise, exercise.reference))
+    notebook.run(answer)
+    notebook.run(check)
+    box = notebook.box(check)
+    label = box.get_attribute("aria-label")
+    assert re.match(rf"Right .* {exercise.points} of {exercise.points} points?$", label)
+    notebook.screenshot("lesson-00-check-right")
+    assert notebook.violations() == []
+    assert notebook.errors() == []
