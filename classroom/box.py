@@ -49,14 +49,14 @@ class Box:
 
     def _repr_html_(self) -> str:
         symbol, colour = LOOKS[self.status]
-        label = html.escape(f"{self.heading}: {self.status}" if self.status != "note" else self.heading, quote=True)
+        label = html.escape(_printable(self.heading), quote=True)
         inside = "".join(_html(part) for part in self.parts)
         return (
             f'<div role="group" aria-label="{label}" class="gradschool-box" style="{INK};border:1px solid {LINE};'
             f'border-left:6px solid {colour};border-radius:4px;padding:8px 14px;margin:4px 0;max-width:62em">'
             f'<div style="font-weight:600"><span aria-hidden="true" style="color:{colour};margin-right:0.5em">{symbol}'
             f"</span>{_words(self.heading)}</div>"
-            f'<div role="status" style="margin:4px 0">{_words(self.sentence)}</div>{inside}</div>'
+            f'<div role="status" style="margin:4px 0;font-size:1.08em">{_words(self.sentence)}</div>{inside}</div>'
         )
 
     def __repr__(self) -> str:
@@ -84,7 +84,7 @@ def _html(part: str | Table | Listing) -> str:
             f'<div style="margin:6px 0 0">{_words(part.caption)}</div>'
             f'<pre style="{INK};background:none;{MONO};margin:2px 0 4px">{html.escape(_printable(part.text))}</pre>'
         )
-    cell = f"padding:2px 16px 2px 0;text-align:left;vertical-align:top;background:none;border-top:1px solid {LINE}"
+    cell = f"padding:2px 16px 2px 0;text-align:left;vertical-align:baseline;background:none;border-top:1px solid {LINE}"
     head = "".join(f'<th scope="col" style="{cell};{INK}">{_words(text)}</th>' for text in part.head)
     rows = "".join(
         f'<tr style="background:none"><th scope="row" style="{cell};{INK};font-weight:600">{_words(row[0])}</th>'

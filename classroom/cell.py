@@ -40,14 +40,10 @@ def prepare(source: str) -> Cell:
 
 def _is_command(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.ImportFrom):
-        return statement.module == "classroom"
-    if isinstance(statement, ast.Import):
-        return all(alias.name == "classroom" for alias in statement.names)
+        return statement.module == "classroom" and all(alias.name in COMMANDS for alias in statement.names)
     if not isinstance(statement, ast.Expr) or not isinstance(statement.value, ast.Call):
         return False
     function = statement.value.func
-    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
-        return function.value.id == "classroom"
     return isinstance(function, ast.Name) and function.id in COMMANDS
 
 

@@ -98,8 +98,8 @@ def wrong_gradient(exercise: Exercise, parameter: str, found: Difference, circum
 def right(exercise: Exercise, trials: int) -> str:
     """A right answer."""
     if exercise.is_value:
-        return f"Right: every entry of {exercise.name} is as it should be." if trials else ""
-    return f"Right: all {trials} cases agree with the reference, in {' and '.join(exercise.dtypes)}."
+        return f"{exercise.name} is as it should be."
+    return f"All {trials} cases agree with the reference, in {' and '.join(exercise.dtypes)}."
 
 
 def subject(exercise: Exercise, path: tuple) -> str:

@@ -75,7 +75,7 @@ def check_answer(
             arrays, trials = make_trials(exercise, used, seed, device)
             outcome = worker.run(job(exercise, used, cell.source, trials, device), arrays)
         verdict.printed = outcome.printed
-        _diagnose(verdict, exercise, used, cell, outcome, arrays, trials, device)
+        judge(verdict, exercise, used, cell, outcome, arrays, trials, device)
     verdict.points = exercise.points if verdict.status == RIGHT else 0
     verdict.seconds = round(time.monotonic() - started, 3)
     return verdict
@@ -169,7 +169,7 @@ def _without_running(exercise: Exercise, cell: Cell) -> tuple[str, str] | None:
     return None
 
 
-def _diagnose(
+def judge(
     verdict: Verdict,
     exercise: Exercise,
     used: Sequence[Exercise],
@@ -179,6 +179,7 @@ def _diagnose(
     trials: list[Trial],
     device: str,
 ) -> None:
+    """Fill in status, sentence, misconception and table of a verdict from what came out of a run."""
     events = outcome.events
     if outcome.ended == "start":
         verdict.status, verdict.sentence = UNAVAILABLE, diagnosis.ENDINGS["start"]

@@ -10,6 +10,7 @@ from classroom.progress import Record
 from classroom.verdict import NOT_ATTEMPTED, RIGHT, UNAVAILABLE, WRONG, Verdict
 
 ATTEMPTS_BEFORE_SOLUTION = 3
+WORDS = {RIGHT: "Right", WRONG: "Not right yet", NOT_ATTEMPTED: "Not attempted", UNAVAILABLE: "No check"}
 
 
 def check(name: str) -> Box:
@@ -119,7 +120,7 @@ def verdict_box(verdict: Verdict, hints: list[str], record: Record, trouble: str
     if verdict.printed.strip():
         text = verdict.printed
         shown = text if len(text) <= PRINTED_SHOWN else f"{text[:PRINTED_SHOWN]}\n… and more"
-        parts.append(Listing("Your cell printed:", shown))
+        parts.append(Listing("Your cell printed, over all the cases it was run on:", shown))
     if record.hints and verdict.status != RIGHT:
         seen = [(str(number), text) for number, text in enumerate(hints[: record.hints], start=1)]
         parts.append(Table("Hints so far", seen))
@@ -128,7 +129,7 @@ def verdict_box(verdict: Verdict, hints: list[str], record: Record, trouble: str
     if trouble:
         parts.append(trouble)
     plural = "point" if verdict.possible == 1 else "points"
-    heading = f"{verdict.title} · {verdict.points} of {verdict.possible} {plural}"
+    heading = f"{WORDS[verdict.status]} · {verdict.title} · {verdict.points} of {verdict.possible} {plural}"
     return Box(verdict.status, heading, verdict.sentence, tuple(parts))
 
 

@@ -1,0 +1,135 @@
+"""Every exercise of the course, and those of the sample course: its reference, its misconceptions, its cases."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+from classroom import program, sandbox
+from classroom.catalogue import catalogue, exercises_of, used_by
+from classroom.cell import prepare
+from classroom.course import COURSE_VARIABLE, Lesson, lessons
+from classroom.engine import check_answer, job, judge, make_trials, source_of
+from classroom.lesson_check import check_lesson
+from classroom.spec import Exercise, Program
+from classroom.student import student_version
+from classroom.verdict import NOT_ATTEMPTED, RIGHT, WRONG, Verdict
+
+COURSES = (Path(__file__).parents[2] / "course", Path(__file__).parent / "course")
+
+
+def _exercises() -> Iterator:
+    with pytest.MonkeyPatch.context() as patch:
+        for course in COURSES:
+            patch.setenv(COURSE_VARIABLE, str(course))
+            for name, (lesson, exercise) in catalogue().items():
+                yield pytest.param((course, exercise), id=f"{lesson.name}-{name}")
+
+
+def _notebooks() -> Iterator:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(COURSE_VARIABLE, str(COURSES[0]))
+        for lesson in lessons():
+            if exercises_of(lesson):
+                yield pytest.param(lesson, id=lesson.name)
+
+
+@pytest.fixture(params=list(_exercises()))
+def exercise(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Exercise:
+    course, found = request.param
+    monkeypatch.setenv(COURSE_VARIABLE, str(course))
+    return found
+
+
+def _here(exercise: Exercise, source: str, seed: int) -> Verdict:
+    """The verdict on a program of the author's, run in this process: a worker for each would take a minute."""
+    device, used = exercise.devices[0], used_by(exercise)
+    arrays, trials = make_trials(exercise, used, seed, device)
+    events = list(program.run(job(exercise, used, source, trials, device), arrays))
+    verdict = Verdict(exercise.name, exercise.title, WRONG, "", 0, exercise.points)
+    outcome = sandbox.Outcome("done", events)
+    judge(verdict, exercise, used, prepare(source), outcome, arrays, trials, device)
+    return verdict
+
+
+def _as_cell(exercise: Exercise, wrong: Program) -> str:
+    """A misconception as a student's cell; of a dict to fill in, the other entries are right."""
+    source = source_of(exercise, wrong)
+    if not exercise.is_value or not isinstance(exercise.function(), dict):
+        return source
+    return (
+        f"{source}\n{exercise.reference.source}\n{exercise.name} = {{**{exercise.reference.name}(), **{wrong.name}()}}"
+    )
+
+
+def test_the_reference_is_right_in_a_worker_on_every_device(exercise: Exercise) -> None:
+    assert {"float32", "float64"} <= set(exercise.dtypes) or exercise.is_value or not exercise.wide_reference
+    for device in exercise.devices:
+        verdict = check_answer(exercise, exercise.solution(), used_by(exercise), device=device)
+        assert (verdict.status, verdict.points) == (RIGHT, exercise.points), (device, verdict)
+
+
+def test_every_misconception_gets_its_own_sentence(exercise: Exercise) -> None:
+    for seed in (0, 1):
+        for wrong in exercise.wrong:
+            verdict = _here(exercise, _as_cell(exercise, wrong), seed)
+            assert (verdict.status, verdict.points) == (WRONG, 0), wrong.name
+            assert (verdict.misconception, verdict.sentence) == (wrong.name, wrong.sentence)
+
+
+def test_misconceptions_and_hints_are_complete(exercise: Exercise) -> None:
+    sentences = [wrong.sentence for wrong in exercise.wrong]
+    assert len(sentences) >= 4
+    assert len(set(sentences)) == len(sentences)
+    for text in (*sentences, *exercise.hints):
+        assert text == text.strip()
+        assert text.endswith((".", "!", "?", "`"))
+        assert len(text) <= 400
+    assert len(set(exercise.hints)) == 3
+    assert exercise.points > 0
+    assert exercise.title
+
+
+def test_public_cases_are_fixed_and_others_fresh(exercise: Exercise) -> None:
+    if exercise.is_value:
+        assert len(exercise.generate(0, "float64")) == 1
+        return
+    for dtype in exercise.dtypes:
+        packed = []
+        for seed in (1, 2):
+            cases = exercise.generate(seed, dtype)
+            assert len(cases) > exercise.public
+            arrays: list[dict] = [{} for _ in cases]
+            trees = [program.pack(case.arguments, each) for case, each in zip(cases, arrays, strict=True)]
+            packed.append([program.to_bytes(tree, each) for tree, each in zip(trees, arrays, strict=True)])
+        one, other = packed
+        assert one[: exercise.public] == other[: exercise.public]
+        assert one != other
+
+
+def test_a_generator_uses_the_dtype_that_it_is_given(exercise: Exercise) -> None:
+    if exercise.is_value:
+        return
+    for dtype in exercise.dtypes:
+        arrays: dict[str, np.ndarray] = {}
+        for case in exercise.generate(0, dtype):
+            program.pack(case.arguments, arrays)
+        floats = {array.dtype.name for array in arrays.values() if array.dtype.kind == "f"}
+        assert not floats or dtype in floats
+
+
+@pytest.mark.parametrize("lesson", list(_notebooks()))
+def test_the_notebook_has_a_right_answer_for_every_exercise_and_the_student_none(
+    lesson: Lesson, tmp_path: Path
+) -> None:
+    written = lesson.folder / "exercises.ipynb"
+    verdicts = check_lesson(lesson, written, count=False)
+    assert {verdict.exercise: verdict.status for verdict in verdicts} == {
+        each.name: RIGHT for each in exercises_of(lesson)
+    }
+    handed_out = tmp_path / "exercises.ipynb"
+    nbformat.write(student_version(nbformat.read(written, as_version=4)), handed_out)
+    for verdict in check_lesson(lesson, handed_out, count=False):
+        assert verdict.status == NOT_ATTEMPTED, verdict
