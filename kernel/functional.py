@@ -367,12 +367,21 @@ def mv(matrix: Any, vector: Any) -> Any:
 
 
 def dot(a: Any, b: Any) -> Any:
-    """(K,) · (K,) -> (): the inner product of two vectors.
+    """(K,) · (K,) -> (): the inner product of two vectors; of two matrices their product, as in NumPy.
 
     >>> kernel.dot(kernel.tensor([1.0, 2.0]), kernel.tensor([3.0, 4.0]))
     tensor(11.)
     """
-    return apply(products.dot, a, b)
+    return apply(products.matmul if getattr(a, "ndim", 1) == 2 else products.dot, a, b)
+
+
+def sum_rows(x: Any) -> Any:
+    """(N, C) -> (C,): the sum over the first axis.
+
+    >>> kernel.functional.sum_rows(kernel.ones(3, 2))
+    tensor([3., 3.])
+    """
+    return sum(x, 0)
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:

@@ -138,6 +138,8 @@ def strict_namespace() -> SimpleNamespace:
     for name in " ".join(listed).split():
         value = getattr(numpy, name)
         names[name] = value if isinstance(value, type) else _guarded(value)
+        if isinstance(value, numpy.ufunc) and value.nin == 2:
+            names[name].reduce = _guarded(value.reduce)
     for name in ("newaxis", "pi", "e", "inf", "nan"):
         names[name] = getattr(numpy, name)
 

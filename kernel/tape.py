@@ -100,8 +100,8 @@ class Signature:
             for i, (given, t) in enumerate(zip(types, inputs, strict=True))
             if given.dtype != t.dtype and (isinstance(given.dtype, numpy.dtype) or t.dtype not in arrays)
         )
-        # One fresh output and nothing kept aside: the case that is worth a short way.
-        self.plain = op.outputs == 1 and not op.residuals and not op.view and not op.moves
+        # One fresh output where the operands are: the case that is worth a short way.
+        self.plain = op.outputs == 1 and not op.view and not op.moves
         self.records: dict[int, Record] = {}
 
     def record(self, wanted: int) -> Record:

@@ -305,7 +305,7 @@ class Tensor:
                     f"{name}: a tensor of shape {spell(self.shape)} has no single slope; reduce it to one number, as with "
                     ".sum(), or pass the gradient of the cost with respect to it."
                 )
-            gradient = _wrap(self.device.xp.ones_like(self._array), self.device)
+            gradient = _wrap(self.device.xp.ones(self._array.shape, self._array.dtype), self.device)
         elif not isinstance(gradient, Tensor):
             kind = type(gradient).__name__
             raise DtypeError(f"{name}: gradient should be a tensor, but a {kind} came; use kernel.tensor(…).")
@@ -374,6 +374,7 @@ class Tensor:
 
     def _writable(self, name: str) -> Any:
         """The array, if it may be written to here and now; whoever reads it at backward will notice."""
+        array = self._array
         if self._requires_grad and grad_enabled.get():
             if self.grad_fn is None:
                 raise GradError(
@@ -381,14 +382,16 @@ class Tensor:
                     "`with kernel.no_grad():`, or compute a new tensor."
                 )
             raise GradError(
-                f"{name}: this tensor is the recorded result of {self.grad_fn.name}; compute a new tensor instead, such as y = y + 1."
+                f"{name}: this tensor is the recorded result of {self.grad_fn.name}; compute a new tensor instead, such "
+                "as y = y + 1."
             )
-        if not getattr(self._array.flags, "writeable", True):
+        if self.device.guard is None and not array.flags.writeable:
             raise GradError(
-                f"{name}: this tensor shares memory that is read only (a stretched view or a read-only array); .clone() it first."
+                f"{name}: this tensor shares memory that is read only (a stretched view or a read-only array); .clone() "
+                "it first."
             )
         self._version[0] += 1
-        return self._array
+        return array
 
     def _in_place(self, name: str, op: type[Op], other: Any) -> Tensor:
         if isinstance(other, Tensor) and other._requires_grad and grad_enabled.get():
@@ -784,6 +787,10 @@ def _run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
             node = Node(signature, record, edges, arrays, checks, attributes, device)
     if not signature.plain:
         return _results(op, result, operands, attributes, signature, node, device)
+    if op.residuals:
+        (result,), residuals = result
+        if node is not None:
+            node.residuals = residuals if record.residuals else (None,) * len(residuals)
     if type(result) is not device.array_type:
         result = xp.asarray(result)
     tensor = _new(Tensor)
@@ -812,7 +819,7 @@ def _results(
     node: Node | None,
     device: Device,
 ) -> Any:
-    """The tensor or tensors of an operation whose outputs are views, or several, or elsewhere, or with residuals."""
+    """The tensor or tensors of an operation whose outputs are views, or several, or on another device."""
     outputs, residuals = result if op.outputs > 1 or op.residuals else ((result,), ())
     if op.moves:
         device = device_of(attributes["target"])

@@ -207,6 +207,10 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
         """The elements of ``array`` at ``index`` along ``axis``."""
         return array[along_axis(index, axis)]
 
+    def sum_rows(matrix: Any) -> Any:
+        """(N, C) -> (C,), as a product with ones: several times faster than a sum over the first axis."""
+        return matrix.T.dot(xp.ones(len(matrix), matrix.dtype))
+
     def transfer(array: Any, source: str, target: str) -> Any:
         """A copy of ``array`` on another device."""
         return send(array, device(source), device(target))
@@ -217,6 +221,7 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
         "read": read,
         "scatter_add": scatter_add,
         "scatter_along_axis": scatter_along_axis,
+        "sum_rows": sum_rows,
         "transfer": transfer,
     }
 

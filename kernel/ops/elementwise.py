@@ -257,7 +257,7 @@ class relu(Op):
     """max(x, 0); its slope at 0 is 0."""
 
     onnx = "Relu"
-    vjp = (lambda xp, g, y, x: g * (y > 0),)
+    vjp = (lambda xp, g, y, x: g * (y > 0).astype(g.dtype),)
     reads = ("y",)
     inplace = (0,)
 

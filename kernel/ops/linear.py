@@ -144,21 +144,24 @@ class linear(Op):
         w = weight.T if transposed else weight
         if x.ndim == 1:
             return deliver(xp, w.dot(x) + bias, out)
-        y = w.dot(x.reshape(-1, x.shape[-1]).T)
-        y += bias.reshape(-1, 1)
-        y = y.T
-        return deliver(xp, y if x.ndim == 2 else y.reshape(*x.shape[:-1], -1), out)
+        y = w.dot(_rows(x).T)
+        y += bias[:, None]
+        return deliver(xp, y.T if x.ndim == 2 else y.T.reshape(*x.shape[:-1], -1), out)
 
     def _x(xp, g, y, x, weight, bias, transposed=False):
         w = weight if transposed else weight.T  # (in, out)
-        rows = g.reshape(-1, g.shape[-1])
-        return xp.matmul(w, rows.T).T.reshape(x.shape)
+        gradient = w.dot(_rows(g).T).T
+        return gradient if len(x.shape) == 2 else gradient.reshape(x.shape)
 
     def _weight(xp, g, y, x, weight, bias, transposed=False):
-        rows, inputs = g.reshape(-1, g.shape[-1]), x.reshape(-1, x.shape[-1])
-        return xp.matmul(inputs.T, rows) if transposed else xp.matmul(rows.T, inputs)
+        return _rows(x).T.dot(_rows(g)) if transposed else _rows(g).T.dot(_rows(x))
 
     def _bias(xp, g, y, x, weight, bias, transposed=False):
-        return xp.sum(g.reshape(-1, g.shape[-1]), axis=0)
+        return xp.sum_rows(_rows(g))
 
     vjp = (_x, _weight, _bias)
+
+
+def _rows(t):
+    """(…, C) as a matrix (N, C)."""
+    return t if t.ndim == 2 else t.reshape(-1, t.shape[-1])

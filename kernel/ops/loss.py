@@ -26,10 +26,11 @@ def _scaled(g, shape, reduction):
     return g / shape[0] if reduction == "mean" else g
 
 
-def _reduce(losses, reduction):
+def _reduce(xp, losses, reduction):
     if reduction == "none":
         return losses
-    return losses.sum() / losses.size if reduction == "mean" else losses.sum()
+    total = xp.add.reduce(losses)
+    return total / len(losses) if reduction == "mean" else total
 
 
 def _log_softmax(xp, logits):
@@ -71,15 +72,15 @@ class cross_entropy(Op):
             raise ShapeError(f"a label is {wrong}, but logits of shape {logits.shape} have classes 0 to {classes - 1}.")
         # Batch-last, (C, B): reductions run along the batch, and one flat index finds each sample's own class.
         scores = xp.ascontiguousarray(logits.T)
-        chosen = labels * n
+        chosen = xp.multiply(labels, n, dtype="int64")
         chosen += xp.arange(n)
-        scores = scores - scores.max(axis=0)
+        scores = scores - xp.maximum.reduce(scores, 0)
         probabilities = xp.exp(scores)
-        total = probabilities.sum(axis=0)
+        total = xp.add.reduce(probabilities, 0)
         losses = xp.log(total)
         losses -= scores.reshape(-1)[chosen]
         probabilities /= total
-        return (deliver(xp, _reduce(losses, reduction), out and out[0]),), (probabilities, chosen)
+        return (deliver(xp, _reduce(xp, losses, reduction), out and out[0]),), (probabilities, chosen)
 
     def _logits(xp, g, y, logits, labels, probabilities, chosen, reduction="mean"):
         if probabilities is None:  # second order: they must depend on the logits
@@ -110,7 +111,7 @@ class soft_cross_entropy(Op):
         shifted = logits - logits.max(axis=1, keepdims=True)
         log_total = xp.log(xp.exp(shifted).sum(axis=1, keepdims=True))
         losses = ((log_total - shifted) * target).sum(axis=1)
-        return deliver(xp, _reduce(losses, reduction), out)
+        return deliver(xp, _reduce(xp, losses, reduction), out)
 
     def _logits(xp, g, y, logits, target, reduction="mean"):
         weight = xp.sum(target, axis=1, keepdims=True)  # 1 for a distribution
