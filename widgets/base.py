@@ -36,12 +36,19 @@ from widgets.figure import figure_html, image_html, png_of_pixels
 # One lock for all widgets: matplotlib's font cache and sys.stdout are shared by all of them.
 _lock = threading.RLock()
 
+_ARROW = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'%3E"
+    "%3Cpath fill='white' d='M5 7l4 4 4-4 1 1-5 5-5-5z'/%3E%3C/svg%3E"
+)
 _STYLE_SHEET = """
-.gradschool-widget{max-width:780px;padding:4px 0 8px}
+.gradschool-widget{max-width:752px;padding:4px 0 8px}
 .gradschool-widget .gradschool-title{font-weight:600;font-size:var(--jp-ui-font-size2,15px);margin:0 0 2px}
 .gradschool-widget .widget-label{color:var(--jp-ui-font-color0,inherit);text-align:left}
 .gradschool-widget .widget-html,.gradschool-widget .widget-html-content{height:auto;line-height:1.45}
-.gradschool-widget .gradschool-picture .widget-html-content{overflow:hidden}
+.gradschool-widget .gradschool-slider input{width:72px;flex:none}
+.gradschool-widget .gradschool-picture .widget-html-content{background:PAPER;border-radius:8px;overflow:hidden}
+/* ipywidgets draws the arrow of a list in black, in the dark theme too. */
+[data-jp-theme-light=false] .gradschool-widget select{background-image:url("ARROW")}
 .gradschool-widget .gradschool-stale{opacity:.35}
 .gradschool-widget p{margin:0}
 .gradschool-widget .gradschool-status{margin-top:8px;font-size:var(--jp-content-font-size1,14px)}
@@ -51,7 +58,7 @@ _STYLE_SHEET = """
 .gradschool-widget .gradschool-error{border-left:4px solid var(--jp-error-color1,#d32f2f);padding:4px 10px;margin:2px 0}
 .gradschool-widget .gradschool-printed{white-space:pre-wrap;margin:2px 0;padding:4px 10px;
  border-left:4px solid var(--jp-border-color1,#bdbdbd)}
-"""
+""".replace("PAPER", style.PAPER).replace("ARROW", _ARROW)
 
 # ipywidgets cannot give a slider's handle an accessible name nor an element a role. Once the widget stands in the page,
 # this names each handle after the number field of its row, and makes the sentence a live region that stays in the page
@@ -85,12 +92,12 @@ class Slider:
     maximum: float
     step: float
 
-    def build(self) -> tuple[ipywidgets.Widget, ipywidgets.Widget]:
-        """(the widget whose `value` is the control's, the widget to lay out)"""
+    def build(self, label: dict[str, str]) -> tuple[ipywidgets.Widget, ipywidgets.Widget]:
+        """(the widget whose `value` is the control's, the widget to lay out), its label in the given style."""
         whole = all(isinstance(number, int) for number in (self.value, self.minimum, self.maximum, self.step))
         limits = {"value": self.value, "min": self.minimum, "max": self.maximum, "step": self.step}
         field = (ipywidgets.BoundedIntText if whole else ipywidgets.BoundedFloatText)(
-            **limits, description=self.label, style=_LABEL, layout=ipywidgets.Layout(width="200px", flex="0 0 auto")
+            **limits, description=self.label, style=label, layout=ipywidgets.Layout(width="auto", flex="0 0 auto")
         )
         slider = (ipywidgets.IntSlider if whole else ipywidgets.FloatSlider)(
             **limits, readout=False, layout=ipywidgets.Layout(width="auto", flex="1 1 80px", margin="2px 12px")
@@ -109,6 +116,8 @@ class Slider:
 
         slider.observe(from_slider, names="value")
         field.observe(from_field, names="value")
+        # A widget may move the limit of the field: the last step of what is shown now.
+        ipywidgets.dlink((field, "max"), (slider, "max"))
         row = ipywidgets.HBox([field, slider], layout=ipywidgets.Layout(align_items="center"))
         row.add_class("gradschool-slider")
         return field, row
@@ -122,9 +131,9 @@ class Choice:
     value: Any
     options: Sequence[Any]
 
-    def build(self) -> tuple[ipywidgets.Widget, ipywidgets.Widget]:
+    def build(self, label: dict[str, str]) -> tuple[ipywidgets.Widget, ipywidgets.Widget]:
         field = ipywidgets.Dropdown(
-            options=self.options, value=self.value, description=self.label, style=_LABEL, layout=_FIELD
+            options=self.options, value=self.value, description=self.label, style=label, layout=_FIELD
         )
         return field, field
 
@@ -136,8 +145,8 @@ class Text:
     label: str
     value: str
 
-    def build(self) -> tuple[ipywidgets.Widget, ipywidgets.Widget]:
-        field = ipywidgets.Text(value=self.value, description=self.label, style=_LABEL, layout=_FIELD)
+    def build(self, label: dict[str, str]) -> tuple[ipywidgets.Widget, ipywidgets.Widget]:
+        field = ipywidgets.Text(value=self.value, description=self.label, style=label, layout=_FIELD)
         return field, field
 
 
@@ -148,14 +157,13 @@ class Checkbox:
     label: str
     value: bool
 
-    def build(self) -> tuple[ipywidgets.Widget, ipywidgets.Widget]:
+    def build(self, label: dict[str, str]) -> tuple[ipywidgets.Widget, ipywidgets.Widget]:
         field = ipywidgets.Checkbox(value=self.value, description=self.label, indent=False)
         return field, field
 
 
 Control = Slider | Choice | Text | Checkbox
 
-_LABEL = {"description_width": "110px"}
 _FIELD = {"width": "auto"}
 
 
@@ -277,7 +285,10 @@ class Interactive:
 
     def __init__(self) -> None:
         self._controls = dict(self.controls())
-        built = {name: control.build() for name, control in self._controls.items()}
+        # Labels of one width, that of the longest, so that the fields stand in a column.
+        longest = max(len(control.label) for control in self._controls.values())
+        label = {"description_width": f"{8 * longest + 8}px"}
+        built = {name: control.build(label) for name, control in self._controls.items()}
         self._fields = {name: field for name, (field, _) in built.items()}
         self._picture, self._status, self._details, self._error = (ipywidgets.HTML() for _ in range(4))
         for element, name in (
