@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from classroom.compare import Difference, Plain, word
+from classroom.sandbox import MEMORY
 from classroom.spec import Exercise
 
 NOT_ATTEMPTED = "{name} has no answer yet: write it in place of the marked line, run the cell, and check again."
@@ -60,7 +61,7 @@ def failure(exercise: Exercise, error: dict, source: str, circumstance: str) -> 
     if "ImportError" in bases and error["name"]:
         return f"The cell imports {error['name']}{on_line}, which a check does not offer: do that in another cell."
     if "MemoryError" in bases:
-        return f"{name} asks for more memory than an answer may use, which is 2 GB{on_line}."
+        return f"{name} asks for more memory than an answer may use, which is {MEMORY >> 30} GB{on_line}."
     if "RecursionError" in bases:
         return f"{name} calls itself without end{on_line}: Python's recursion limit was reached."
     if "SystemExit" in bases:

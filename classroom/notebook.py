@@ -35,7 +35,8 @@ def check(name: str) -> Box:
             solved=verdict.status == RIGHT,
             misconception=verdict.misconception,
         )
-    return verdict_box(verdict, reply["hints"], progress.get(verdict.exercise), trouble)
+    record = progress.read()[0].get(verdict.exercise, Record())
+    return verdict_box(verdict, reply["hints"], record, trouble)
 
 
 def hint(name: str) -> Box:
@@ -44,11 +45,16 @@ def hint(name: str) -> Box:
         exercise = ask({"ask": "describe", "name": str(name)})
     except ClerkError as error:
         return Box(UNAVAILABLE, f"hint({name!r})", str(error))
-    record = progress.get(exercise["name"])
     hints = exercise["hints"]
-    more = record.hints < len(hints)
-    record.hints = min(record.hints + 1, len(hints))
-    trouble = progress.update(exercise["name"], record)
+    record, more = Record(), True
+
+    def open_next(stored: Record) -> None:
+        nonlocal record, more
+        more = stored.hints < len(hints)
+        stored.hints = min(stored.hints + 1, len(hints))
+        record = stored
+
+    trouble = progress.update(exercise["name"], open_next)
     if more:
         sentence = hints[record.hints - 1]
         earlier = hints[: record.hints - 1]
@@ -67,12 +73,17 @@ def solution(name: str) -> Box:
         exercise = ask({"ask": "describe", "name": str(name)})
     except ClerkError as error:
         return Box(UNAVAILABLE, f"solution({name!r})", str(error))
-    record = progress.get(exercise["name"])
+    records, trouble = progress.read()
+    record = records.get(exercise["name"], Record())
     heading = f"Solution · {exercise['title']}"
     if not may_see_solution(record):
-        return Box(NOT_ATTEMPTED, heading, _way_to_solution(exercise["name"], record, start=True))
-    record.solution_shown = True
-    trouble = progress.update(exercise["name"], record)
+        sentence = _way_to_solution(exercise["name"], record, start=True)
+        return Box(NOT_ATTEMPTED, heading, sentence, tuple(filter(None, [trouble])))
+
+    def shown(stored: Record) -> None:
+        stored.solution_shown = True
+
+    trouble = progress.update(exercise["name"], shown)
     listing = Listing("The reference that answers are compared with:", exercise["solution"].rstrip())
     return Box("note", heading, "One way to write it; yours may look different.", (listing, *filter(None, [trouble])))
 

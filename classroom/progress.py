@@ -1,8 +1,8 @@
 """What a student has done so far: one small JSON file in the workspace, written whole or not at all."""
 
-import contextlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -37,49 +37,64 @@ def progress_file() -> Path:
 def read() -> tuple[dict[str, Record], str]:
     """Every record by the exercise's name, and a sentence ("" when all is well).
 
-    A file that cannot be read is kept under another name, and progress begins anew.
+    A file that is damaged is kept under another name, and progress begins anew.
     """
+    try:
+        return _load()
+    except OSError as error:
+        return {}, f"Progress could not be read from {progress_file()} ({error.strerror})."
+
+
+def update(name: str, change: Callable[[Record], None]) -> str:
+    """Change the record of one exercise; returns a sentence when all is not well ("" otherwise)."""
+
+    def changed(records: dict[str, Record]) -> None:
+        change(records.setdefault(name, Record()))
+
+    return _rewrite(changed)
+
+
+def note(name: str, *, points: int, solved: bool, misconception: str) -> str:
+    """Count one attempt; the best points stay. Returns a sentence when all is not well ("" otherwise)."""
+
+    def attempt(record: Record) -> None:
+        record.attempts += 1
+        record.points = max(record.points, points)
+        record.solved = record.solved or solved
+        record.misconception = misconception
+
+    return update(name, attempt)
+
+
+def forget(name: str) -> str:
+    """Take an exercise back to the beginning; returns a sentence when all is not well ("" otherwise)."""
+    return _rewrite(lambda records: records.pop(name, None))
+
+
+def _load() -> tuple[dict[str, Record], str]:
     file = progress_file()
     try:
         stored = json.loads(file.read_text(encoding="utf-8"))
         return {str(name): _record(entry) for name, entry in stored["exercises"].items()}, ""
     except FileNotFoundError:
         return {}, ""
-    except OSError as error:
-        return {}, f"Progress could not be read from {file} ({error.strerror}); this result is shown and not counted."
     except (ValueError, KeyError, TypeError, AttributeError):
         kept = _free_name(file)
-        with contextlib.suppress(OSError):
-            file.replace(kept)
+        file.replace(kept)
         return {}, f"The progress file was damaged; it is kept as {kept.name} beside it, and progress begins anew."
 
 
-def get(name: str) -> Record:
-    """The record of one exercise, blank if it was never touched."""
-    return read()[0].get(name, Record())
-
-
-def update(name: str, record: Record) -> str:
-    """Store one record; returns a sentence when that was not possible ("" otherwise)."""
-    records, sentence = read()
-    return _write({**records, name: record}) or sentence
-
-
-def note(name: str, *, points: int, solved: bool, misconception: str) -> str:
-    """Count one attempt; the best points stay. Returns a sentence when that was not possible ("" otherwise)."""
-    record = get(name)
-    record.attempts += 1
-    record.points = max(record.points, points)
-    record.solved = record.solved or solved
-    record.misconception = misconception
-    return update(name, record)
-
-
-def forget(name: str) -> str:
-    """Take an exercise back to the beginning; returns a sentence when that was not possible ("" otherwise)."""
-    records, sentence = read()
-    records.pop(name, None)
-    return _write(records) or sentence
+def _rewrite(change: Callable[[dict[str, Record]], object]) -> str:
+    file = progress_file()
+    try:
+        # A file that cannot be read now may be readable later: it is never replaced by what little is known here.
+        records, sentence = _load()
+        change(records)
+        content = {"version": VERSION, "exercises": {name: asdict(record) for name, record in records.items()}}
+        write_atomically(file, json.dumps(content, indent=1).encode())
+    except OSError as error:
+        return f"Progress could not be kept in {file} ({error.strerror}); the result shown here still holds."
+    return sentence
 
 
 def _record(entry: dict) -> Record:
@@ -91,16 +106,6 @@ def _record(entry: dict) -> Record:
 
 
 _BLANK = tuple(asdict(Record()).values())
-
-
-def _write(records: dict[str, Record]) -> str:
-    file = progress_file()
-    content = {"version": VERSION, "exercises": {name: asdict(record) for name, record in records.items()}}
-    try:
-        write_atomically(file, json.dumps(content, indent=1).encode())
-    except OSError as error:
-        return f"Progress could not be written to {file} ({error.strerror}); the result above still holds."
-    return ""
 
 
 def _free_name(file: Path) -> Path:

@@ -26,7 +26,7 @@ import numpy as np
 
 from classroom.program import PLAIN_KINDS, Arrays, to_bytes
 
-MEMORY = 2 << 30
+MEMORY = 1 << 30
 LARGEST_RESULT = 64 << 20
 LARGEST_TREE = 4 << 20
 MOST_ARRAYS = 1000

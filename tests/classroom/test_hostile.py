@@ -221,7 +221,7 @@ def test_a_run_that_does_not_come_to_its_end(answer, source: str, sentence: str)
 def test_eight_gigabytes(answer, lines: str) -> None:
     verdict = answer("softmax", in_softmax(lines))
     assert verdict.points == 0
-    assert verdict.sentence.startswith("softmax asks for more memory than an answer may use, which is 2 GB (line ")
+    assert verdict.sentence.startswith("softmax asks for more memory than an answer may use, which is 1 GB (line ")
 
 
 REFUSED = {

@@ -100,7 +100,7 @@ def test_the_map_shows_minutes_points_and_progress(small_course: Path, workspace
     from classroom import progress
 
     assert "0 of 1 exercises solved" in gradschool("lessons").output
-    progress.update("double", progress.Record(attempts=2, points=2, solved=True))
+    progress.note("double", points=2, solved=True, misconception="")
     lines = [line.split() for line in gradschool("lessons").output.splitlines()]
     assert lines[1] == ["00", "A", "first", "lesson", "5", "2/2", "✓", "all", "solved"]
     assert lines[2] == ["01", "A", "second", "lesson", "40", "0/0", "to", "read"]
