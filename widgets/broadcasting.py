@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+import kernel
 from widgets import style
 from widgets.base import Choice, Interactive, Text
 
@@ -19,7 +21,7 @@ _MOST_AXES = 3
 _LONGEST_AXIS = 6
 _MOST_CELLS = 72
 
-_OPERATIONS = {"add": ("+", np.add), "subtract": ("−", np.subtract), "multiply": ("×", np.multiply)}
+_OPERATIONS = {"add": ("+", operator.add), "subtract": ("−", operator.sub), "multiply": ("×", operator.mul)}
 
 
 @dataclass(frozen=True)
@@ -171,11 +173,20 @@ class Broadcasting(Interactive):
     def details(self, state: _Drawn) -> str:
         broadcast = state.broadcast
         if broadcast.shape is None:
-            return "Sizes fit when they are equal or one of them is 1."
+            return f"ShapeError: {_kernel_says(broadcast.shape_a, broadcast.shape_b, state.operation)}"
         return (
             f"a stores {prod(broadcast.shape_a)}, b stores {prod(broadcast.shape_b)}, "
             f"the result {prod(broadcast.shape)} numbers; hatched copies are read again, never stored."
         )
+
+
+def _kernel_says(shape_a: tuple[int, ...], shape_b: tuple[int, ...], operation: str) -> str:
+    """The kernel's own sentence about two shapes that do not fit: what a student's cell would show."""
+    try:
+        _OPERATIONS[operation][1](kernel.zeros(shape_a), kernel.zeros(shape_b))
+    except kernel.ShapeError as error:
+        return str(error)
+    raise AssertionError(f"The kernel broadcasts {shape_a} and {shape_b}, which the rule does not.")
 
 
 # The picture: one SVG, sizes in CSS pixels.

@@ -1,5 +1,6 @@
 """Lesson 01's widget: the rule against NumPy's, what is typed, and the drawing cell by cell."""
 
+import re
 import xml.etree.ElementTree as ElementTree
 from math import prod
 
@@ -109,6 +110,7 @@ def test_shapes_that_do_not_fit_have_no_result():
     widget = Broadcasting("(3, 2)", "(3,)")
     assert "add: a (3, 2) and b (3,) do not fit. From the right, axis 1: 2 and 3 differ" in widget.summary()
     assert "no result" in widget._shown[1]
+    assert re.fullmatch(r"<p>ShapeError: add: shapes \(3, 2\) and \(3,\) .*</p>", widget._details.value)
     assert len(cells(drawing(widget))) == 6 + 3
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import kernel
 from widgets.logits import Logits, logits_state
 
 LOGITS = st.lists(st.floats(-50, 50), min_size=2, max_size=6)
@@ -35,6 +36,16 @@ def test_gradient_is_the_slope_of_the_loss(logits, smoothing):
         up, down = (np.array(logits) + sign * step * np.eye(len(logits))[index] for sign in (1, -1))
         difference = logits_state(up, 0, smoothing).loss - logits_state(down, 0, smoothing).loss
         assert slope == pytest.approx(difference / (2 * step), abs=1e-6)
+
+
+@given(LOGITS, SMOOTHING)
+def test_the_kernel_computes_the_same(logits, smoothing):
+    state = logits_state(logits, 0, smoothing)
+    z = kernel.tensor([logits], dtype=kernel.float64, requires_grad=True)
+    loss = kernel.cross_entropy(z, kernel.tensor(state.truth[None], dtype=kernel.float64))
+    loss.backward()
+    assert loss.item() == pytest.approx(state.loss, rel=1e-9, abs=1e-9)
+    assert z.grad.numpy()[0] == pytest.approx(state.gradient, abs=1e-9)
 
 
 @given(LOGITS, st.floats(-500, 500))
