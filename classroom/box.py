@@ -67,8 +67,8 @@ class Box:
 
 
 def _printable(text: str) -> str:
-    """Without control characters, which a terminal would obey."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "�", text)
+    """Without control characters, which a terminal would obey, and without what cannot be encoded."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "�", text)
 
 
 def _words(text: str) -> str:

@@ -10,6 +10,8 @@ from classroom.spec import Exercise
 
 NOT_ATTEMPTED = "{name} has no answer yet: write it in place of the marked line, run the cell, and check again."
 
+LONGEST_CELL = 2000
+
 ENDINGS = {
     "flood": "{name} printed more than 10 MB: take the print out of the loop.",
     "large": "{name} returned more than 64 MB: the result should be as small as the example's.",
@@ -125,14 +127,21 @@ def text_of(source: str, line: int | None) -> str:
 
 def show(value: Any, precision: int = 4) -> str:
     """A result for the table: arrays with `precision` decimals, long ones with dots in the middle."""
+    text = _show(value, precision)
+    return text if len(text) <= LONGEST_CELL else text[:LONGEST_CELL] + "…"
+
+
+def _show(value: Any, precision: int) -> str:
     if isinstance(value, Plain):
         with np.printoptions(precision=precision, suppress=True, threshold=60, edgeitems=3, linewidth=76):
-            return str(value.array) if value.array.ndim else str(np.round(value.array[()], precision))
+            number = value.array[()]
+            rounded = value.array.ndim == 0 and value.array.dtype.kind in "fc"
+            return str(np.round(number, precision) if rounded else number)
     if isinstance(value, (list, tuple)):
-        inside = ", ".join(show(item, precision) for item in value[:20])
+        inside = ", ".join(_show(item, precision) for item in value[:20])
         return f"[{inside}]" if isinstance(value, list) else f"({inside})"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key!r}: {show(item, precision)}" for key, item in list(value.items())[:20]) + "}"
+        return "{" + ", ".join(f"{key!r}: {_show(item, precision)}" for key, item in list(value.items())[:20]) + "}"
     return "..." if word(value) == "" and not isinstance(value, str) else repr(word(value))[:400]
 
 

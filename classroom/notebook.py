@@ -1,6 +1,7 @@
 """What a student calls in a notebook: check, hint, solution, reset and progress_map. Each returns a box."""
 
 import re
+from collections.abc import Callable
 
 from classroom import progress
 from classroom.box import PRINTED_SHOWN, Box, Listing, Table
@@ -13,15 +14,16 @@ ATTEMPTS_BEFORE_SOLUTION = 3
 WORDS = {RIGHT: "Right", WRONG: "Not right yet", NOT_ATTEMPTED: "Not attempted", UNAVAILABLE: "No check"}
 
 
-def check(name: str) -> Box:
+def check(name: str | Callable) -> Box:
     """Check the answer named `name`, as its cell was last run, and say in one sentence what is wrong with it.
 
     Arguments:
-        name: of the exercise, which is the name that the cell defines: check("softmax").
+        name: of the exercise, which is the name that the cell defines: check("softmax"); the function itself will do.
     """
+    name = _name(name)
     source = last_cell(name)
     try:
-        reply = ask({"ask": "check", "name": str(name), "source": source})
+        reply = ask({"ask": "check", "name": name, "source": source})
     except ClerkError as error:
         return Box(UNAVAILABLE, f"check({name!r})", str(error))
     verdict = Verdict(**reply["verdict"])
@@ -39,10 +41,11 @@ def check(name: str) -> Box:
     return verdict_box(verdict, reply["hints"], record, trouble)
 
 
-def hint(name: str) -> Box:
+def hint(name: str | Callable) -> Box:
     """The next of the three hints of an exercise; those already seen stay in the box."""
+    name = _name(name)
     try:
-        exercise = ask({"ask": "describe", "name": str(name)})
+        exercise = ask({"ask": "describe", "name": name})
     except ClerkError as error:
         return Box(UNAVAILABLE, f"hint({name!r})", str(error))
     hints = exercise["hints"]
@@ -67,10 +70,11 @@ def hint(name: str) -> Box:
     return Box("note", heading, sentence, (*parts, *filter(None, [trouble])))
 
 
-def solution(name: str) -> Box:
+def solution(name: str | Callable) -> Box:
     """A model answer, once the exercise is solved or has been tried three times with all three hints."""
+    name = _name(name)
     try:
-        exercise = ask({"ask": "describe", "name": str(name)})
+        exercise = ask({"ask": "describe", "name": name})
     except ClerkError as error:
         return Box(UNAVAILABLE, f"solution({name!r})", str(error))
     records, trouble = progress.read()
@@ -88,10 +92,11 @@ def solution(name: str) -> Box:
     return Box("note", heading, "One way to write it; yours may look different.", (listing, *filter(None, [trouble])))
 
 
-def reset(name: str) -> Box:
+def reset(name: str | Callable) -> Box:
     """Forget the attempts, points and hints of one exercise; the notebook's cells stay as they are."""
+    name = _name(name)
     try:
-        exercise = ask({"ask": "describe", "name": str(name)})
+        exercise = ask({"ask": "describe", "name": name})
     except ClerkError as error:
         return Box(UNAVAILABLE, f"reset({name!r})", str(error))
     trouble = progress.forget(exercise["name"])
@@ -144,6 +149,10 @@ def verdict_box(verdict: Verdict, hints: list[str], record: Record, trouble: str
     return Box(verdict.status, heading, verdict.sentence, tuple(parts))
 
 
+def _name(given: str | Callable) -> str:
+    return given if isinstance(given, str) else getattr(given, "__name__", str(given))
+
+
 def may_see_solution(record: Record) -> bool:
     """The policy: after a right answer, or after three attempts with all the hints."""
     return record.solved or (record.attempts >= ATTEMPTS_BEFORE_SOLUTION and record.hints >= 3)
@@ -159,9 +168,7 @@ def last_cell(name: str) -> str | None:
     if shell is None:
         return None
     # A cell that does not parse was run too: it is the answer, and its line is what the student wants to hear of.
-    looks_like_it = re.compile(
-        rf"^(\s*(def|class)\s+{re.escape(str(name))}\b|{re.escape(str(name))}\s*=)", re.MULTILINE
-    )
+    looks_like_it = re.compile(rf"^(\s*(def|class)\s+{re.escape(name)}\b|{re.escape(name)}\s*=)", re.MULTILINE)
     for source in reversed(shell.history_manager.input_hist_raw):
         cell = prepare(source)
         if cell.tree is None and looks_like_it.search(source):

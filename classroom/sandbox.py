@@ -30,6 +30,7 @@ MEMORY = 1 << 30
 LARGEST_RESULT = 64 << 20
 LARGEST_TREE = 4 << 20
 MOST_ARRAYS = 1000
+MOST_MESSAGES = 1000
 FLOOD = 10 << 20
 PRINTED_KEPT = 20_000
 START_SECONDS = 60.0
@@ -197,7 +198,7 @@ class Worker:
             buffer += part
             while len(buffer) >= 8:
                 size = struct.unpack(">Q", buffer[:8])[0]
-                if size > LARGEST_RESULT:
+                if size > LARGEST_RESULT or len(self._messages) > MOST_MESSAGES:
                     return self._end("large")
                 if len(buffer) < 8 + size:
                     break

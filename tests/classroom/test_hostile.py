@@ -156,6 +156,11 @@ json.dumps = lambda tree: Text(data)
 send(None)
 os._exit(0)
 """,
+    "messages without end": FORGE
+    + """
+while True:
+    send({"loaded": True, "found": True, "exists": True, "defined": []})
+""",
     "a pickle": FORGE
     + """
 class Evil:

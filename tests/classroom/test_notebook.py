@@ -62,7 +62,10 @@ def test_check_counts_and_keeps_the_best(cells: list[str]) -> None:
     assert box.sentence == "Each column adds up to 1, not each row: the classes are axis 1."
     assert stored("softmax").misconception == "down_the_batch"
     cells.append(RIGHT)
-    assert classroom.check("softmax").heading == "Right · Probabilities from logits · 3 of 3 points"
+
+    def softmax() -> None: ...
+
+    assert classroom.check(softmax).heading == "Right · Probabilities from logits · 3 of 3 points"
     cells.append("def softmax(logits):\n    raise NotImplementedError('write your answer here')")
     assert classroom.check("softmax").status == "not attempted"
     assert stored("softmax") == progress.Record(attempts=2, points=3, solved=True)
@@ -107,7 +110,7 @@ def test_an_unknown_name_gets_the_nearest(cells: list[str], command: str) -> Non
 def test_the_map_shows_every_exercise(cells: list[str]) -> None:
     progress.note("softmax", points=3, solved=True, misconception="")
     box = classroom.progress_map("00")
-    assert box.sentence == "3 of 8 points."
+    assert box.sentence == "3 of 9 points."
     rows = {row[0]: row for row in box.parts[0].rows}
     assert rows["softmax"] == ("softmax", "00_sample", "✔ solved", "3 of 3", "1", "0 of 3")
     assert rows["rescale"][2] == "○ open"
@@ -218,6 +221,7 @@ def test_a_notebook_file_is_matched_by_grade_id_and_then_by_name(sample_course: 
         "softmax": "right",
         "crossentropy": "not attempted",
         "rescale": "not attempted",
+        "Scale": "not attempted",
         "promoted": "not attempted",
         "half_life": "right",
     }
@@ -249,11 +253,12 @@ class Outline(HTMLParser):
 
 
 def test_nothing_of_a_student_becomes_html_or_a_terminal_code() -> None:
-    evil = '<script>alert(1)</script><b>"\x1b[31m\x00'
+    evil = '<script>alert(1)</script><b>"\x1b[31m\x00\ud800'
     box = Box("wrong", evil, evil, (evil, Table(evil, [(evil, evil)], (evil, evil)), Listing(evil, evil)))
     outline = Outline(box._repr_html_())
     assert outline.text.count("<script>alert(1)</script><b>") == 10
     assert "\x1b" not in outline.text + repr(box)
+    (outline.text + repr(box)).encode()
     assert "\x00" not in outline.text + repr(box)
 
 

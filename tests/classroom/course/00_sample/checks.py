@@ -163,6 +163,67 @@ def euler():
     return 0.36787944117144233
 
 
+class Scale:
+    """A layer that multiplies by a factor which it holds."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, x):
+        return x * self.factor
+
+
+class Forgetful:
+    """The second layer changed the first: keep the factor in self, not in the class."""
+
+    def __init__(self, factor):
+        Forgetful.factor = factor
+
+    def __call__(self, x):
+        return x * self.factor
+
+
+class Added:
+    """This adds the factor: a scale multiplies."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, x):
+        return x + self.factor
+
+
+class Inverse:
+    """This divides by the factor: a scale multiplies."""
+
+    def __init__(self, factor):
+        self.factor = factor
+
+    def __call__(self, x):
+        return x / self.factor
+
+
+class Fixed:
+    """The factor that was given is not used: keep it in self."""
+
+    def __init__(self, factor):
+        self.factor = 1.0
+
+    def __call__(self, x):
+        return x * self.factor
+
+
+def two_layers(scale, x, first, second):
+    """Both layers are made before either is used."""
+    layers = scale(first), scale(second)
+    return [layer(x) for layer in layers]
+
+
+def scale_cases(random, dtype):
+    yield Case(kernel.tensor([1.0, 2.0], dtype=dtype), 3.0, 0.5)
+    yield Case(kernel.tensor(random.normal(size=4), dtype=dtype), 2.0, float(random.uniform(2, 3)))
+
+
 HINTS = ("Look at the formula.", "Look at the axis.", "It is one line.")
 
 exercises = [
@@ -190,6 +251,15 @@ exercises = [
         cases=rescale_cases,
         mutates=("weights",),
         misconceptions=(a_copy, plus, by_the_rate, subtracted),
+        hints=HINTS,
+    ),
+    Exercise(
+        Scale,
+        title="A layer",
+        points=1,
+        cases=scale_cases,
+        driver=two_layers,
+        misconceptions=(Forgetful, Added, Inverse, Fixed),
         hints=HINTS,
     ),
     Exercise(
