@@ -375,6 +375,11 @@ def dot(a: Any, b: Any) -> Any:
     return apply(products.matmul if getattr(a, "ndim", 1) == 2 else products.dot, a, b)
 
 
+def stretch(x: Any, shape: tuple[int, ...]) -> Any:
+    """x repeated to fill a shape; what broadcast_to is to a reader."""
+    return broadcast_to(x, shape)
+
+
 def sum_rows(x: Any) -> Any:
     """(N, C) -> (C,): the sum over the first axis.
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import functools
 import itertools
 import operator
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 import numpy
@@ -67,7 +67,7 @@ class Record:
     __slots__ = ("keep_output", "needs", "read", "residuals", "rules", "unread")
 
     def __init__(self, op: type[Op], inputs: tuple[ArrayType, ...], wanted: int):
-        rules = [partial(op.vjp, i) if op.vjp else None for i in range(len(inputs))] if op.variadic else op.vjp
+        rules = [functools.partial(op.vjp, i) if op.vjp else None for i in range(len(inputs))] if op.variadic else op.vjp
         self.needs = tuple(i for i in range(len(inputs)) if wanted >> i & 1 and rules[i] is not None)
         self.rules = tuple((rules[i], inputs[i].shape, inputs[i].dtype) for i in self.needs)
         words = set()
@@ -252,11 +252,19 @@ _age = operator.attrgetter("serial")
 
 def unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
     """The gradient of a stretched operand: summed over the axes along which it was repeated."""
-    added = len(g.shape) - len(shape)
-    axes = tuple(range(added)) + tuple(
-        added + k for k, size in enumerate(shape) if size == 1 and g.shape[added + k] != 1
+    axes = _stretched(g.shape, shape)
+    if axes == (0,) and len(g.shape) == 2:
+        return xp.sum_rows(g).reshape(shape)
+    return g.sum(axis=axes).reshape(shape) if axes else g.reshape(shape)
+
+
+@functools.cache
+def _stretched(shape: tuple[int, ...], original: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes of ``shape`` along which ``original`` was repeated."""
+    added = len(shape) - len(original)
+    return tuple(range(added)) + tuple(
+        added + k for k, size in enumerate(original) if size == 1 and shape[added + k] != 1
     )
-    return xp.sum(g, axis=axes, keepdims=False).reshape(shape) if axes else g.reshape(shape)
 
 
 def pull_back(

@@ -827,7 +827,7 @@ def _results(
     for k, (array, t) in enumerate(zip(outputs, signature.outputs, strict=True)):
         if type(array) is not device.array_type:
             array = device.xp.asarray(array)
-        shares = op.view and array.size and device.xp.may_share_memory(array, operands[0]._array)
+        shares = op.view and device.xp.may_share_memory(array, operands[0]._array)
         tensor = _wrap(array, device, version=operands[0]._version if shares else None)
         if node is not None and is_float(t.dtype):
             tensor.grad_fn, tensor._index, tensor._requires_grad = node, k, True

@@ -207,6 +207,12 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
         """The elements of ``array`` at ``index`` along ``axis``."""
         return array[along_axis(index, axis)]
 
+    def stretch(value: Any, shape: tuple[int, ...]) -> Any:
+        """``value`` repeated to fill ``shape``, written out: NumPy's broadcast_to takes longer than filling a small array."""
+        result = xp.empty(shape, value.dtype)
+        result[...] = value
+        return result
+
     def sum_rows(matrix: Any) -> Any:
         """(N, C) -> (C,), as a product with ones: several times faster than a sum over the first axis."""
         return matrix.T.dot(xp.ones(len(matrix), matrix.dtype))
@@ -221,6 +227,7 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
         "read": read,
         "scatter_add": scatter_add,
         "scatter_along_axis": scatter_along_axis,
+        "stretch": stretch,
         "sum_rows": sum_rows,
         "transfer": transfer,
     }

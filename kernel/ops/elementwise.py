@@ -321,17 +321,17 @@ class clip(Op):
         return xp.clip(x, low, high, out=out)
 
 
-def _share(xp, g, y, mine, other):
+def _share(g, above, not_below):
     """The part of ``g`` that an operand gets: all where it is chosen, half where both are equal."""
-    return g * (mine == y) - 0.5 * (g * (mine == other))
+    return (0.5 * g) * (above.astype(g.dtype) + not_below.astype(g.dtype))
 
 
 class maximum(Binary):
     """The larger of a and b, elementwise; on a tie both get half the gradient, as in PyTorch."""
 
     onnx = "Max"
-    vjp = (lambda xp, g, y, a, b: _share(xp, g, y, a, b), lambda xp, g, y, a, b: _share(xp, g, y, b, a))
-    reads = ("a b y", "a b y")
+    vjp = (lambda xp, g, y, a, b: _share(g, a > b, a >= b), lambda xp, g, y, a, b: _share(g, b > a, b >= a))
+    reads = ("a b", "a b")
 
     def forward(xp, a, b, out=None):
         return xp.maximum(a, b, out=out)
@@ -341,8 +341,8 @@ class minimum(Binary):
     """The smaller of a and b, elementwise; on a tie both get half the gradient, as in PyTorch."""
 
     onnx = "Min"
-    vjp = (lambda xp, g, y, a, b: _share(xp, g, y, a, b), lambda xp, g, y, a, b: _share(xp, g, y, b, a))
-    reads = ("a b y", "a b y")
+    vjp = (lambda xp, g, y, a, b: _share(g, a < b, a <= b), lambda xp, g, y, a, b: _share(g, b < a, b <= a))
+    reads = ("a b", "a b")
 
     def forward(xp, a, b, out=None):
         return xp.minimum(a, b, out=out)

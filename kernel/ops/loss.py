@@ -66,7 +66,7 @@ class cross_entropy(Op):
     def forward(xp, logits, labels, out=None, reduction="mean"):
         n, classes = logits.shape
         # Seen as unsigned, a negative label is a huge one: one comparison finds both kinds, which indexing would not.
-        if n and xp.read(labels.view(f"u{labels.itemsize}").max()) >= classes:
+        if n and xp.read(labels.view(f"u{labels.dtype.itemsize}").max()) >= classes:
             low, high = xp.read(labels.min()), xp.read(labels.max())
             wrong = low if low < 0 else high
             raise ShapeError(f"a label is {wrong}, but logits of shape {logits.shape} have classes 0 to {classes - 1}.")
@@ -74,7 +74,7 @@ class cross_entropy(Op):
         scores = xp.ascontiguousarray(logits.T)
         chosen = xp.multiply(labels, n, dtype="int64")
         chosen += xp.arange(n)
-        scores = scores - xp.maximum.reduce(scores, 0)
+        scores = scores - scores.max(axis=0)
         probabilities = xp.exp(scores)
         total = xp.add.reduce(probabilities, 0)
         losses = xp.log(total)

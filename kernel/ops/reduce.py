@@ -38,12 +38,14 @@ def reduced(shape, axis, keepdims):
 
 def stretch(xp, value, shape, axis, keepdims):
     """A reduced ``value`` (the gradient, or the extreme) stretched back to ``shape``."""
-    if not keepdims:
-        value = xp.reshape(value, reduced(shape, axis, True))
-    return xp.broadcast_to(value, shape)
+    if not keepdims and value.shape:
+        value = value.reshape(reduced(shape, axis, True))
+    return xp.stretch(value, shape)
 
 
 def _count(shape, axis):
+    if axis is None:
+        return math.prod(shape)
     return math.prod(shape[k] for k in axes_of(axis, len(shape)))
 
 
@@ -66,7 +68,9 @@ class sum(Op):
         return (x,), (ArrayType(reduced(x.shape, axis, keepdims), dtype),)
 
     def forward(xp, x, out=None, axis=None, keepdims=False):
-        return x.sum(axis=axis, keepdims=keepdims, out=out)
+        # Said outright, since NumPy would count booleans and int32 in an integer as wide as the platform's.
+        dtype = x.dtype if x.dtype.kind == "f" else DEFAULT_INTEGER
+        return xp.add.reduce(x, axis, dtype, out, keepdims)
 
 
 class mean(Op):
@@ -79,7 +83,10 @@ class mean(Op):
         return (ArrayType(x.shape, dtype),), (ArrayType(reduced(x.shape, axis, keepdims), dtype),)
 
     def forward(xp, x, out=None, axis=None, keepdims=False):
-        return x.mean(axis=axis, keepdims=keepdims, out=out)
+        if x.dtype == "float16":  # NumPy's mean sums halves as float32; their sum would overflow at 65504
+            return x.mean(axis=axis, keepdims=keepdims, out=out)
+        total = xp.add.reduce(x, axis, None, out, keepdims)
+        return xp.divide(total, _count(x.shape, axis), out=out)
 
     def _x(xp, g, y, x, axis=None, keepdims=False):
         return stretch(xp, g / _count(x.shape, axis), x.shape, axis, keepdims)
