@@ -61,13 +61,13 @@ There a wrong dict may name only some of the keys; it is recognised when the stu
 A function's stub in the student's notebook is `raise NotImplementedError("write your answer here")`.
 """
 
-import importlib.util
 import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -226,12 +226,12 @@ def load(file: Path) -> list[Exercise]:
 
     Errors: SpecError when the file defines no list named `exercises`.
     """
-    name = f"gradschool_checks_{file.parent.name}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType(f"gradschool_checks_{file.parent.name}")
+    module.__file__ = str(file)
     # inspect finds the source of a class through its module's entry here.
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
+    sys.modules[module.__name__] = module
+    # Compiled here and not imported, because an import would leave a __pycache__ in the course.
+    exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
     exercises = getattr(module, "exercises", None)
     if not isinstance(exercises, list) or not all(isinstance(exercise, Exercise) for exercise in exercises):
         raise SpecError(f"{file} must define `exercises`, a list of Exercise.")
