@@ -21,7 +21,7 @@ class Parameter(Tensor):
     def __new__(cls, data: Any, requires_grad: bool = True) -> Parameter:
         source = tensor(data)
         parameter = object.__new__(cls)
-        for name in ("_array", "device", "_version", "_requires_grad", "grad", "grad_fn", "_hooks", "_index"):
+        for name in ("_array", "_kind", "_version", "_requires_grad", "grad", "grad_fn", "_hooks", "_index"):
             setattr(parameter, name, getattr(source, name))
         parameter.requires_grad_(requires_grad)
         return parameter

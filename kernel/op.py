@@ -15,10 +15,13 @@ from typing import Any, ClassVar, NamedTuple
 import numpy
 
 from .errors import DtypeError, ShapeError
+from .xp import Device
 
 FLOATS = tuple(map(numpy.dtype, ("float16", "float32", "float64")))
 INTEGERS = tuple(map(numpy.dtype, ("uint8", "int32", "int64")))
 BOOL = numpy.dtype("bool")
+DTYPES = (*FLOATS, *INTEGERS, BOOL)
+DTYPES = (*FLOATS, *INTEGERS, BOOL)
 DEFAULT_FLOAT = numpy.dtype("float32")
 DEFAULT_INTEGER = numpy.dtype("int64")
 
@@ -41,6 +44,29 @@ class ArrayType(NamedTuple):
         return len(self.shape)
 
 
+class Kind(ArrayType):
+    """The ArrayType of arrays that exist: also says on which device, and there is one object for each.
+
+    So that a call is known by the identity of its operands' kinds, without looking at shapes and dtypes again.
+    """
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+    device: Device
+
+    @staticmethod
+    def of(shape: tuple[int, ...], dtype: numpy.dtype, device: Device) -> Kind:
+        """The kind of arrays of this shape and dtype on ``device``."""
+        kinds = device.kinds
+        found = kinds.get((shape, dtype))
+        if found is None:
+            if len(kinds) >= 8192:  # ever new shapes, as when slicing along: start afresh
+                kinds.clear()
+            found = kinds[shape, dtype] = Kind(shape, dtype)
+            found.device = device
+        return found
+
+
 def is_float(dtype: Any) -> bool:
     return dtype is float or dtype in FLOATS
 
@@ -49,6 +75,42 @@ def _category(dtype: Any) -> int:
     if dtype in (bool, BOOL):
         return 0
     return 2 if is_float(dtype) else 1
+
+
+def dtype_called(name: Any) -> numpy.dtype:
+    """``name`` as a NumPy dtype; a DtypeError, with those that exist, for any other.
+
+    >>> dtype_called("float32")
+    dtype('float32')
+    """
+    existing = ", ".join(map(str, DTYPES))
+    try:
+        found = numpy.dtype(name)
+    except TypeError:
+        found = None
+    if name is None or found is None:
+        raise DtypeError(f"{name!r} is no dtype; there are {existing}.")
+    if found not in DTYPES:
+        raise DtypeError(f"tensors of dtype {found} do not exist here; there are {existing}.")
+    return found
+
+
+def dtype_called(name: Any) -> numpy.dtype:
+    """``name`` as a NumPy dtype; a DtypeError, with those that exist, for any other.
+
+    >>> dtype_called("float32")
+    dtype('float32')
+    """
+    existing = ", ".join(map(str, DTYPES))
+    try:
+        found = numpy.dtype(name)
+    except TypeError:
+        found = None
+    if name is None or found is None:
+        raise DtypeError(f"{name!r} is no dtype; there are {existing}.")
+    if found not in DTYPES:
+        raise DtypeError(f"tensors of dtype {found} do not exist here; there are {existing}.")
+    return found
 
 
 def promote(*dtypes: Any) -> Any:
@@ -132,13 +194,32 @@ def normalise_axis(axis: int, ndim: int) -> int:
     >>> normalise_axis(-1, 3)
     2
     """
-    if not isinstance(axis, int | numpy.integer) or isinstance(axis, bool):
-        raise DtypeError(f"axis must be a whole number, but {axis!r} came.")
+    require_whole("axis", axis)
     if not -ndim <= axis < ndim:
         if ndim == 0:
             raise ShapeError(f"axis {axis} does not exist: the tensor has shape () and no axis; leave axis out.")
         raise ShapeError(f"axis {axis} does not exist: the tensor has {ndim} axes, {-ndim} to {ndim - 1}.")
     return int(axis) % ndim
+
+
+def require_whole(what: str, value: Any) -> None:
+    if not isinstance(value, int | numpy.integer) or isinstance(value, bool):
+        raise DtypeError(f"{what} must be a whole number, but {value!r} came.")
+
+
+def require_number(what: str, value: Any) -> None:
+    if not isinstance(value, bool | int | float | numpy.number | numpy.bool):
+        raise DtypeError(f"{what} must be a number, but {value!r} came.")
+
+
+def require_whole(what: str, value: Any) -> None:
+    if not isinstance(value, int | numpy.integer) or isinstance(value, bool):
+        raise DtypeError(f"{what} must be a whole number, but {value!r} came.")
+
+
+def require_number(what: str, value: Any) -> None:
+    if not isinstance(value, bool | int | float | numpy.number | numpy.bool):
+        raise DtypeError(f"{what} must be a number, but {value!r} came.")
 
 
 def require_float(what: str, dtype: Any) -> None:

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy
 
-from .errors import DtypeError, GradError, ShapeError
-from .op import ArrayType, Op
-from .xp import Device
+from .errors import DeviceError, DtypeError, GradError, ShapeError
+from .op import ArrayType, Kind, Op, spell
+from .xp import Device, device
 
 grad_enabled: contextvars.ContextVar[bool] = contextvars.ContextVar("grad_enabled", default=True)
-_serial = itertools.count()
+serials = itertools.count()
 
 
 class no_grad(contextlib.ContextDecorator):
@@ -64,9 +64,10 @@ def is_grad_enabled() -> bool:
 class Record:
     """What a node must keep of a call, for one choice of operands that need a gradient."""
 
-    __slots__ = ("keep_output", "needs", "read", "residuals", "rules", "unread")
+    __slots__ = ("keep_output", "needs", "read", "reads", "residuals", "rules", "single", "unread", "xp")
 
-    def __init__(self, op: type[Op], inputs: tuple[ArrayType, ...], wanted: int):
+    def __init__(self, signature: Signature, wanted: int):
+        op, inputs = signature.op, signature.inputs
         rules = [functools.partial(op.vjp, i) if op.vjp else None for i in range(len(inputs))] if op.variadic else op.vjp
         self.needs = tuple(i for i in range(len(inputs)) if wanted >> i & 1 and rules[i] is not None)
         self.rules = tuple((rules[i], inputs[i].shape, inputs[i].dtype) for i in self.needs)
@@ -80,34 +81,69 @@ class Record:
         self.unread = tuple((i, inputs[i]) for i, name in enumerate(named) if name not in words and is_array[i])
         self.keep_output = "y" in words
         self.residuals = bool(words & set(op.residuals))
+        self.reads = bool(self.read or self.keep_output or self.residuals)
+        self.single, self.xp = op.outputs == 1, signature.device.xp
 
 
 class Signature:
-    """All of a call that shapes, dtypes and attributes decide: worked out by ``infer`` once, then looked up."""
+    """All of a call that kinds and attributes decide: worked out by ``infer`` once, then looked up.
 
-    __slots__ = ("casts", "inputs", "op", "outputs", "plain", "records")
+    ========== =====================================================================================================
+    inputs     the kinds of the operands as they came (an ArrayType for a Python number)
+    casts      (operand, dtype) for those that must be converted before the operation computes
+    outputs    the types of what comes out; ``kind`` is that of a single output, None where it depends on the data
+    device     where the operation computes
+    short      one output of known shape, nothing to convert, no device to enter: may take the short way
+    plain      that it may, and that a first call has verified what infer announced
+    records    what a node must keep, by the set of operands that require a gradient
+    ========== =====================================================================================================
+    """
+
+    __slots__ = ("casts", "device", "inputs", "kind", "op", "outputs", "plain", "records", "short")
 
     def __init__(self, op: type[Op], types: tuple[ArrayType, ...], attributes: dict[str, Any]):
+        devices = list(dict.fromkeys(t.device for t in types if isinstance(t, Kind)))
+        if len(devices) > 1:
+            raise DeviceError(
+                f"{op.name}: the operands are on {devices[0]} and {devices[1]}; move one with .to('{devices[0]}')."
+            )
         try:
             inputs, self.outputs = op.infer(*types, **attributes)
         except (ShapeError, DtypeError) as error:
             raise type(error)(f"{op.name}: {error}") from None
         self.op, self.inputs = op, types
         # A Python number stays one where an array beside it has the dtype in which the operation computes.
-        arrays = {t.dtype for given, t in zip(types, inputs, strict=True) if isinstance(given.dtype, numpy.dtype)}
+        arrays = {t.dtype for given, t in zip(types, inputs, strict=True) if isinstance(given, Kind)}
         self.casts = tuple(
             (i, t.dtype)
             for i, (given, t) in enumerate(zip(types, inputs, strict=True))
-            if given.dtype != t.dtype and (isinstance(given.dtype, numpy.dtype) or t.dtype not in arrays)
+            if given.dtype != t.dtype and (isinstance(given, Kind) or t.dtype not in arrays)
         )
-        # One fresh output where the operands are: the case that is worth a short way.
-        self.plain = op.outputs == 1 and not op.view and not op.moves
+        self.device = device(attributes["target"]) if op.moves else devices[0]
+        single = len(self.outputs) == 1 and op.outputs == 1
+        first = self.outputs[0]
+        known = single and first.shape is not None and None not in first.shape
+        self.kind = Kind.of(first.shape, first.dtype, self.device) if known else None
+        self.short = known and not (self.casts or op.moves or self.device.guard)
+        self.plain = False
         self.records: dict[int, Record] = {}
 
     def record(self, wanted: int) -> Record:
         """What to keep if the operands whose bits are set in ``wanted`` require a gradient."""
-        found = self.records[wanted] = Record(self.op, self.inputs, wanted)
+        found = self.records.get(wanted)
+        if found is None:
+            found = self.records[wanted] = Record(self, wanted)
         return found
+
+    def verify(self, array: Any, expected: ArrayType) -> None:
+        """Raise where ``forward`` gave something else than ``infer`` announced: a mistake of the operation's author."""
+        if expected.shape is not None and None not in expected.shape:
+            if array.shape != expected.shape or array.dtype != expected.dtype:
+                raise ShapeError(
+                    f"{self.op.name}: infer announced {expected.dtype} of shape {spell(expected.shape)}, but forward "
+                    f"returned {array.dtype} of shape {spell(array.shape)}; correct one of the two."
+                )
+        self.plain = self.short
 
 
 signatures: dict[tuple, Signature] = {}
@@ -116,12 +152,10 @@ signatures: dict[tuple, Signature] = {}
 def new_signature(op: type[Op], key: tuple, types: tuple[ArrayType, ...], attributes: dict[str, Any]) -> Signature:
     """The signature of a call, remembered under ``key``, which is everything that decides it."""
     signature = Signature(op, types, attributes)
-    if len(signatures) >= 8192:  # ever new shapes, as when slicing along: start afresh
+    if len(signatures) >= 8192:
         signatures.clear()
-    try:
+    with contextlib.suppress(TypeError):  # an attribute without a hash: worked out anew each time
         signatures[key] = signature
-    except TypeError:  # an attribute without a hash
-        return signature
     return signature
 
 
@@ -141,7 +175,6 @@ class Node:
         "__weakref__",
         "attributes",
         "checks",
-        "device",
         "edges",
         "hooks",
         "output",
@@ -151,26 +184,6 @@ class Node:
         "serial",
         "signature",
     )
-
-    def __init__(
-        self,
-        signature: Signature,
-        record: Record,
-        edges: list,
-        saved: list,
-        checks: list,
-        attributes: dict[str, Any],
-        device: Device,
-    ):
-        self.signature = signature
-        self.record = record
-        self.edges = edges
-        self.saved = saved
-        self.checks = checks
-        self.attributes = attributes
-        self.device = device
-        self.output = self.residuals = self.hooks = None
-        self.serial = next(_serial)
 
     @property
     def name(self) -> str:
@@ -209,11 +222,6 @@ class Node:
                     "(.clone()), or write the new value to a new name."
                 )
 
-    def release(self) -> None:
-        """Free what the rules read. A node that reads nothing can be walked again at any time."""
-        if self.checks or self.residuals is not None:
-            self.saved = self.output = self.residuals = None
-
 
 class AccumulateGrad:
     """The end of a history: the leaf tensor into whose ``grad`` the gradient goes."""
@@ -234,11 +242,16 @@ def _number(operand: Any) -> bool:
 
 
 def history(root: Any) -> list[Node]:
-    """All nodes below ``root``, newest first; found without recursion, so that a chain may be as long as memory."""
+    """All nodes below ``root``, newest first; found without recursion, so that a chain may be as long as memory.
+
+    Raises GradError where a node no longer has what its rules read.
+    """
     if type(root) is not Node:
         return []
     found, seen = [root], {root}
     for node in found:
+        if node.saved is None or node.checks:
+            node.check()
         for parent, _ in node.edges:
             if type(parent) is Node and parent not in seen:
                 seen.add(parent)
@@ -284,13 +297,11 @@ def pull_back(
     gradients, whole or, where this raises, not at all.
     """
     order = history(root)
-    for node in order:
-        if node.saved is None or node.checks:
-            node.check()
     gradients: dict[Any, Any] = {_key(root, index): gradient}
     found: dict[Any, Any] = {}
     for node in order:
-        if len(node.signature.outputs) == 1:
+        record = node.record
+        if record.single:
             g = gradients.pop(node, None)
             if targets is not None and node in targets and g is not None:
                 found[node] = g
@@ -301,27 +312,28 @@ def pull_back(
         if node.hooks is not None:
             g = _hooked(node, g, run_hooks)
         if lift is None:
-            xp, saved, output, residuals = node.device.xp, node.saved, node.output, node.residuals or ()
+            xp, saved, output = record.xp, node.saved, node.output
+            if node.residuals is not None:
+                saved = (*saved, *node.residuals)
         else:
-            xp, (saved, output, residuals) = functions, _lifted(node, lift)
-        attributes = node.attributes
-        for (rule, shape, dtype), edge in zip(node.record.rules, node.edges, strict=True):
-            part = rule(xp, g, output, *saved, *residuals, **attributes)
+            xp, (saved, output) = functions, _lifted(node, lift)
+        edges = iter(node.edges)
+        for rule, shape, dtype in record.rules:
+            part = rule(xp, g, output, *saved, **node.attributes)
             if part.shape != shape:
                 part = unbroadcast(xp, part, shape)
             if part.dtype is not dtype and part.dtype != dtype:
                 part = part.astype(dtype)
-            parent, position = edge
+            edge = parent, position = next(edges)
             key = edge if position else parent
-            earlier = gradients.get(key)
-            if earlier is not None:
-                part = earlier + part
+            if key in gradients:
+                part = gradients[key] + part
             elif type(parent) is not Node and (lift or part is g or part.base is not None):
                 # A leaf keeps what it gets and may be told to write into it: it must not share with anything.
                 part = part.clone() if lift else part.copy()
             gradients[key] = part
-        if not retain:
-            node.release()
+        if not retain and record.reads:
+            node.saved = node.output = node.residuals = None
     return gradients | found if found else gradients
 
 
@@ -340,30 +352,30 @@ def _several_incoming(gradients: dict, node: Node, targets: set | None, found: d
         found.update({_key(node, k): part for k, part in enumerate(parts) if part is not None and _key(node, k) in targets})
     for k, (part, t) in enumerate(zip(parts, types, strict=True)):
         if part is None and t.dtype.kind == "f":
-            zeros = node.device.xp.zeros(t.shape, t.dtype)
-            parts[k] = lift(zeros, None, node.device) if lift else zeros
+            zeros = node.signature.device.xp.zeros(t.shape, t.dtype)
+            parts[k] = lift(zeros, None, node.signature.device) if lift else zeros
     return tuple(parts)
 
 
 def _hooked(node: Node, g: Any, run_hooks: Callable) -> Any:
     if not isinstance(g, tuple):
-        return run_hooks(node.hooks.get(0, {}), g, node.device)
-    return tuple(run_hooks(node.hooks.get(k, {}), part, node.device) for k, part in enumerate(g))
+        return run_hooks(node.hooks.get(0, {}), g, node.signature.device)
+    return tuple(run_hooks(node.hooks.get(k, {}), part, node.signature.device) for k, part in enumerate(g))
 
 
-def _lifted(node: Node, lift: Callable) -> tuple[list, Any, tuple]:
+def _lifted(node: Node, lift: Callable) -> tuple[list, Any]:
     """What ``node`` kept, as tensors that know where they came from. Residuals have no history: rules recompute them."""
     edges = dict(zip(node.record.needs, node.edges, strict=True))
     saved = [
-        value if isinstance(value, ArrayType) or _number(value) else lift(value, edges.get(i), node.device)
+        value if isinstance(value, ArrayType) or _number(value) else lift(value, edges.get(i), node.signature.device)
         for i, value in enumerate(node.saved)
     ]
     output = node.output
     if isinstance(output, tuple):
-        output = tuple(lift(array, (node, k), node.device) for k, array in enumerate(output))
+        output = tuple(lift(array, (node, k), node.signature.device) for k, array in enumerate(output))
     elif output is not None:
-        output = lift(output, (node, 0), node.device)
-    return saved, output, (None,) * len(node.residuals or ())
+        output = lift(output, (node, 0), node.signature.device)
+    return [*saved, *(None for _ in node.residuals or ())], output
 
 
 def walk(node: Any) -> Iterator[Node]:

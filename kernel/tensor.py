@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,10 +11,9 @@ import numpy
 
 from . import functional
 from .errors import DeviceError, DtypeError, GradError, ShapeError
-from .op import BOOL, FLOATS, INTEGERS, ArrayType, Op, is_float, spell
+from .op import BOOL, FLOATS, INTEGERS, ArrayType, Kind, Op, is_float, spell
 from .ops import elementwise
-from .ops import shape as shapes
-from .tape import Node, Signature, grad_enabled, new_signature, pull_back, signatures
+from .tape import Node, Record, Signature, grad_enabled, new_signature, pull_back, serials, signatures
 from .xp import Device
 from .xp import device as device_of
 
@@ -73,7 +73,7 @@ class Tensor:
     tensor([2., 4.])
     """
 
-    __slots__ = ("__weakref__", "_array", "_hooks", "_index", "_requires_grad", "_version", "device", "grad", "grad_fn")
+    __slots__ = ("__weakref__", "_array", "_hooks", "_index", "_kind", "_requires_grad", "_version", "grad", "grad_fn")
 
     def __new__(cls, *args: Any) -> Tensor:
         if args and all(isinstance(size, int) for size in args):
@@ -91,6 +91,10 @@ class Tensor:
     @property
     def dtype(self) -> numpy.dtype:
         return self._array.dtype
+
+    @property
+    def device(self) -> Device:
+        return self._kind.device
 
     @property
     def ndim(self) -> int:
@@ -143,7 +147,7 @@ class Tensor:
     @property
     def data(self) -> Tensor:
         """The same memory without a history. Writing here goes unseen by the tape; no_grad is the safer way."""
-        return _wrap(self._array, self.device)
+        return _of_kind(self._array, self._kind)
 
     @data.setter
     def data(self, value: Tensor) -> None:
@@ -286,12 +290,12 @@ class Tensor:
             if create_graph:
                 leaf.grad = g if before is None else before + g
             elif before is None:
-                leaf.grad = _wrap(g if type(g) is leaf.device.array_type else leaf.device.xp.asarray(g), leaf.device)
+                leaf.grad = _of_kind(g if type(g) is leaf.device.array_type else leaf.device.xp.asarray(g), leaf._kind)
             elif before.grad_fn is None:
                 before._array += g
                 before._version[0] += 1
             else:
-                leaf.grad = _wrap(before._array + g, leaf.device)
+                leaf.grad = _of_kind(before._array + g, leaf._kind)
 
     def _gradients(self, name: str, gradient: Any, targets: set | None, retain: Any, create: bool) -> dict:
         if not self._requires_grad:
@@ -333,7 +337,9 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same memory without a history: what is computed from it has no gradient with respect to this tensor."""
-        return _wrap(self._array, self.device, version=self._version)
+        tensor = _of_kind(self._array, self._kind)
+        tensor._version = self._version
+        return tensor
 
     def retain_grad(self) -> None:
         """Have ``grad`` filled although this tensor is not a leaf."""
@@ -385,7 +391,7 @@ class Tensor:
                 f"{name}: this tensor is the recorded result of {self.grad_fn.name}; compute a new tensor instead, such "
                 "as y = y + 1."
             )
-        if self.device.guard is None and not array.flags.writeable:
+        if self._kind.device.guard is None and not array.flags.writeable:
             raise GradError(
                 f"{name}: this tensor shares memory that is read only (a stretched view or a read-only array); .clone() "
                 "it first."
@@ -398,16 +404,16 @@ class Tensor:
             raise GradError(
                 f"{name}: the operand requires a gradient, which a change in place cannot record; use a = a + b, or no_grad."
             )
-        array = self._writable(name)
-        if isinstance(other, Tensor):
-            theirs = other._array
-            if theirs.shape == array.shape and theirs.dtype == array.dtype and array.dtype.kind == "f":
-                if other.device is self.device and self.device.guard is None:
-                    op.forward(self.device.xp, array, theirs, out=array)
+        array, kind = self._writable(name), self._kind
+        if kind.dtype.kind == "f" and kind.device.guard is None:
+            # Nothing to convert and nothing to stretch: straight into the memory.
+            if isinstance(other, Tensor):
+                if other._kind is kind:
+                    op.forward(kind.device.xp, array, other._array, out=array)
                     return self
-        elif type(other) is float and array.dtype.kind == "f" and self.device.guard is None:
-            op.forward(self.device.xp, array, other, out=array)
-            return self
+            elif type(other) in _NUMBERS:
+                op.forward(kind.device.xp, array, other, out=array)
+                return self
         with _grad_mode(False):
             result = _run(op, (self, other), _NONE)
         if result.shape != self.shape:
@@ -709,38 +715,34 @@ _NONE: dict[str, Any] = {}
 _new = object.__new__
 
 
-def _wrap(array: Any, device: Device, cls: type = Tensor, version: list | None = None) -> Tensor:
-    """A tensor around an array of ``device``; ``version`` is that of the tensor whose memory it shares."""
+def _of_kind(array: Any, kind: Kind, cls: type = Tensor) -> Tensor:
+    """A tensor without a history around an array of a known kind."""
     tensor = _new(cls)
     tensor._array = array
-    tensor.device = device
-    tensor._version = [0] if version is None else version
+    tensor._kind = kind
+    tensor._version = [0]
     tensor._requires_grad = False
     tensor.grad = tensor.grad_fn = tensor._hooks = None
     tensor._index = 0
     return tensor
 
 
+def _wrap(array: Any, device: Device, cls: type = Tensor) -> Tensor:
+    """A tensor without a history around an array of ``device``."""
+    return _of_kind(array, Kind.of(array.shape, array.dtype, device), cls)
+
+
 def _run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
     """Compute ``op`` now, and record it if an operand requires a gradient. What every operator and function ends in."""
-    device = None
     arrays = []
     key = [op]
     wanted, bit = 0, 1
     for operand in operands:
         if isinstance(operand, Tensor):
-            array = operand._array
-            arrays.append(array)
-            key.append(array.shape)
-            key.append(array.dtype)
+            arrays.append(operand._array)
+            key.append(operand._kind)
             if operand._requires_grad:
                 wanted |= bit
-            if device is not operand.device:
-                if device is not None:
-                    raise DeviceError(
-                        f"{op.name}: the operands are on {device} and {operand.device}; move one with .to('{device}')."
-                    )
-                device = operand.device
         else:
             if type(operand) not in _NUMBERS:
                 operand = _plain_number(op, len(arrays), operand)
@@ -755,80 +757,67 @@ def _run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
     except TypeError:  # an attribute without a hash
         signature = None
     if signature is None:
-        signature = new_signature(op, key, tuple(map(_type, arrays)), attributes)
-    xp = device.xp
-    for i, dtype in signature.casts:
-        arrays[i] = arrays[i].astype(dtype) if isinstance(operands[i], Tensor) else xp.asarray(arrays[i], dtype)
-    try:
-        if device.guard is None:
-            result = op.forward(xp, *arrays, **attributes)
-        else:
-            with device.guard():
-                result = op.forward(xp, *arrays, **attributes)
-    except (ShapeError, DtypeError) as error:
-        raise type(error)(f"{op.name}: {error}") from None
-    except OverflowError as error:
-        raise DtypeError(f"{op.name}: {error}; give a smaller number, or convert the tensor first.") from None
-
-    node = None
-    if wanted and grad_enabled.get():
-        record = signature.records.get(wanted) or signature.record(wanted)
-        if record.needs:
-            edges = []
-            for i in record.needs:
-                operand = operands[i]
-                edges.append((operand.grad_fn or operand, operand._index))
-            checks = []
-            for i in record.read:
-                version = operands[i]._version
-                checks.append((version, version[0]))
-            for i, unread in record.unread:
-                arrays[i] = unread
-            node = Node(signature, record, edges, arrays, checks, attributes, device)
+        signature = new_signature(op, key, tuple(map(_kind, operands)), attributes)
     if not signature.plain:
-        return _results(op, result, operands, attributes, signature, node, device)
+        return _run_long(signature, operands, arrays, attributes, wanted)
+    device = signature.device
+    try:
+        result = op.forward(device.xp, *arrays, **attributes)
+    except _PLAIN_ERRORS as error:
+        raise _in_words(op, error) from None
     if op.residuals:
         (result,), residuals = result
-        if node is not None:
-            node.residuals = residuals if record.residuals else (None,) * len(residuals)
     if type(result) is not device.array_type:
-        result = xp.asarray(result)
+        result = device.xp.asarray(result)  # NumPy returns its scalars for arrays without axes
     tensor = _new(Tensor)
     tensor._array = result
-    tensor.device = device
-    tensor._version = version = [0]
+    tensor._kind = signature.kind
+    if op.view and device.xp.may_share_memory(result, operands[0]._array):
+        tensor._version = operands[0]._version
+    else:
+        tensor._version = [0]
     tensor.grad = tensor._hooks = None
     tensor._index = 0
-    tensor.grad_fn = node
-    if node is None:
-        tensor._requires_grad = False
+    if wanted and grad_enabled.get():
+        node = _node(signature, signature.record(wanted), operands, arrays, attributes)
+        tensor.grad_fn = node
+        tensor._requires_grad = node is not None
+        if node is not None:
+            if node.record.keep_output:
+                node.output = result
+                node.checks.append((tensor._version, tensor._version[0]))
+            if op.residuals:
+                node.residuals = residuals if node.record.residuals else (None,) * len(residuals)
     else:
-        tensor._requires_grad = True
-        if record.keep_output:
-            node.output = result
-            checks.append((version, 0))
+        tensor.grad_fn = None
+        tensor._requires_grad = False
     return tensor
 
 
-def _results(
-    op: type[Op],
-    result: Any,
-    operands: tuple,
-    attributes: dict[str, Any],
-    signature: Signature,
-    node: Node | None,
-    device: Device,
-) -> Any:
-    """The tensor or tensors of an operation whose outputs are views, or several, or on another device."""
-    outputs, residuals = result if op.outputs > 1 or op.residuals else ((result,), ())
-    if op.moves:
-        device = device_of(attributes["target"])
+def _run_long(signature: Signature, operands: tuple, arrays: list, attributes: dict[str, Any], wanted: int) -> Any:
+    """The way of the calls that convert an operand, guard a device, or give views, residuals or several outputs."""
+    op, device = signature.op, signature.device
+    home = next(operand.device for operand in operands if isinstance(operand, Tensor))
+    xp = home.xp
+    with home.guard() if home.guard else _UNGUARDED:
+        for i, dtype in signature.casts:
+            arrays[i] = arrays[i].astype(dtype) if isinstance(operands[i], Tensor) else xp.asarray(arrays[i], dtype)
+        try:
+            result = op.forward(xp, *arrays, **attributes)
+        except _PLAIN_ERRORS as error:
+            raise _in_words(op, error) from None
+        outputs, residuals = result if op.outputs > 1 or op.residuals else ((result,), ())
+        outputs = [y if type(y) is device.array_type else device.xp.asarray(y) for y in outputs]
+        shares = [op.view and y.size and xp.may_share_memory(y, operands[0]._array) for y in outputs]
+    node = None
+    if wanted and grad_enabled.get():
+        node = _node(signature, signature.record(wanted), operands, arrays, attributes)
     tensors = []
-    for k, (array, t) in enumerate(zip(outputs, signature.outputs, strict=True)):
-        if type(array) is not device.array_type:
-            array = device.xp.asarray(array)
-        shares = op.view and device.xp.may_share_memory(array, operands[0]._array)
-        tensor = _wrap(array, device, version=operands[0]._version if shares else None)
+    for k, (y, t) in enumerate(zip(outputs, signature.outputs, strict=True)):
+        signature.verify(y, t)
+        tensor = _wrap(y, device)
+        if shares[k]:
+            tensor._version = operands[0]._version
         if node is not None and is_float(t.dtype):
             tensor.grad_fn, tensor._index, tensor._requires_grad = node, k, True
         tensors.append(tensor)
@@ -837,20 +826,54 @@ def _results(
         if op.residuals:
             node.residuals = residuals if record.residuals else (None,) * len(residuals)
         if record.keep_output:
-            node.output = tuple(tensor._array for tensor in tensors) if op.outputs > 1 else tensors[0]._array
+            node.output = tuple(outputs) if op.outputs > 1 else outputs[0]
             node.checks.extend((tensor._version, tensor._version[0]) for tensor in tensors)
     return tuple(tensors) if op.outputs > 1 else tensors[0]
 
 
+def _node(signature: Signature, record: Record, operands: tuple, arrays: list, attributes: dict[str, Any]) -> Node | None:
+    """What is recorded of a call; None where no rule leads back to an operand that requires a gradient."""
+    if not record.needs:
+        return None
+    node = _new(Node)
+    node.signature = signature
+    node.record = record
+    node.attributes = attributes
+    node.edges = edges = []
+    for i in record.needs:
+        operand = operands[i]
+        edges.append((operand.grad_fn or operand, operand._index))
+    node.checks = checks = []
+    for i in record.read:
+        version = operands[i]._version
+        checks.append((version, version[0]))
+    for i, unread in record.unread:
+        arrays[i] = unread
+    node.saved = arrays
+    node.output = node.residuals = node.hooks = None
+    node.serial = next(serials)
+    return node
+
+
 _NUMBERS = frozenset((float, int, bool))
+_UNGUARDED = contextlib.nullcontext()
+_PLAIN_ERRORS = (ShapeError, DtypeError, OverflowError, IndexError)
+
+
+def _in_words(op: type[Op], error: Exception) -> Exception:
+    """An error of ``forward`` as a sentence that begins with the operation's name."""
+    if isinstance(error, OverflowError):
+        return DtypeError(f"{op.name}: {error}; give a smaller number, or convert the tensor first.")
+    return (ShapeError if isinstance(error, IndexError) else type(error))(f"{op.name}: {error}")
+
 
 Tensor._apply = staticmethod(_run)
 
 
-def _type(array: Any) -> ArrayType:
-    if isinstance(array, bool | int | float):
-        return ArrayType((), type(array))
-    return ArrayType(array.shape, array.dtype)
+def _kind(operand: Any) -> ArrayType:
+    if isinstance(operand, Tensor):
+        return operand._kind
+    return ArrayType((), type(operand.item() if isinstance(operand, numpy.generic) else operand))
 
 
 def _plain_number(op: type[Op], position: int, operand: Any) -> Any:

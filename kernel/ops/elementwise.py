@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 from ..errors import DtypeError
-from ..op import BOOL, DEFAULT_FLOAT, ArrayType, Op, broadcast, is_float, promote
+from ..op import BOOL, DEFAULT_FLOAT, ArrayType, Op, broadcast, deliver, dtype_called, is_float, promote
 
 
 def _floating(dtype: Any) -> Any:
@@ -78,8 +78,8 @@ class div(Binary):
     """a / b; whole numbers are divided as float32."""
 
     onnx = "Div"
-    vjp = (lambda xp, g, y, a, b: g / b, lambda xp, g, y, a, b: -g * a / (b * b))
-    reads = ("b", "a b")
+    vjp = (lambda xp, g, y, a, b: g / b, lambda xp, g, y, a, b: -g * y / b)
+    reads = ("b", "b y")
 
     def infer(a, b):
         dtype = _floating(promote(a.dtype, b.dtype))
@@ -93,34 +93,40 @@ class pow(Binary):
     """a to the power b; the gradient in b is taken as 0 where a is 0."""
 
     onnx = "Pow"
-    reads = ("a b", "a b y")
+    reads = ("a b", "a y")
 
     def infer(a, b):
+        if promote(a.dtype, b.dtype) == BOOL:
+            raise DtypeError("booleans have no powers; convert them with .int() or .float().")
         inputs, outputs = Binary.infer(a, b)
         if b.dtype is int and is_float(inputs[0].dtype):  # kept whole: a ** 2 is a square, and its rule a plain product
             inputs = (inputs[0], b)
         return inputs, outputs
 
     def forward(xp, a, b, out=None):
-        if type(b) is int:
-            if b == 2:
-                return xp.square(a, out=out)
-            if b < 0 and a.dtype.kind in "iu":
-                raise DtypeError(
-                    f"pow: whole numbers have no power {b}; convert the tensor with .float(), as 2.0 ** -1 is 0.5."
-                )
+        if type(b) is int and b == 2:
+            return xp.square(a, out=out)
+        lowest = 0
+        if isinstance(b, int):
+            lowest = b if a.dtype.kind in "iu" else 0
+        elif not isinstance(b, float) and b.dtype.kind == "i" and b.size:
+            lowest = xp.read(b.min())
+        if lowest < 0:
+            raise DtypeError(
+                f"whole numbers have no power {lowest}; convert the tensor with .float(), as 2.0 ** -1 is 0.5."
+            )
         return xp.power(a, b, out=out)
 
     def _base(xp, g, y, a, b):
         if type(b) is int and b == 2:
             return g * (2 * a)
-        if type(b) in (int, float):
+        if isinstance(b, int | float):
             return g * (b * a ** (b - 1)) if b else g * xp.zeros_like(a)
         # b - 1 is replaced where b is 0, so that 0 ** 0 has the slope 0 and not 0 times infinity.
         return g * (b * a ** xp.where(b == 0, xp.ones_like(b), b - 1))
 
     def _exponent(xp, g, y, a, b):
-        if type(a) in (int, float):
+        if isinstance(a, int | float):
             return g * (y * math.log(a)) if a > 0 else g * xp.zeros_like(y)
         return g * (y * xp.log(xp.where(a == 0, xp.ones_like(a), a)))
 
@@ -370,18 +376,15 @@ class where(Op):
     reads = ("", "condition", "condition")
 
     def infer(condition, a, b):
-        if condition.dtype not in (bool, BOOL):
-            raise DtypeError(f"the condition must be boolean, such as x > 0, but it is {condition.dtype}.")
+        if condition.dtype != BOOL or not isinstance(condition.dtype, numpy.dtype):
+            came = condition.dtype if isinstance(condition.dtype, numpy.dtype) else "a plain number"
+            raise DtypeError(f"argument condition must be a boolean tensor, such as x > 0, but it is {came}.")
         dtype = promote(a.dtype, b.dtype)
         shape = broadcast(condition.shape, a.shape, b.shape)
         return (condition, ArrayType(a.shape, dtype), ArrayType(b.shape, dtype)), (ArrayType(shape, dtype),)
 
     def forward(xp, condition, a, b, out=None):
-        result = xp.where(condition, a, b)
-        if out is None:
-            return result
-        xp.copyto(out, result)
-        return out
+        return deliver(xp, xp.where(condition, a, b), out)
 
 
 class cast(Op):
@@ -391,7 +394,7 @@ class cast(Op):
     vjp = (lambda xp, g, y, x, dtype: g.astype(x.dtype),)
 
     def infer(x, dtype):
-        return (x,), (ArrayType(x.shape, numpy.dtype(dtype)),)
+        return (x,), (ArrayType(x.shape, dtype_called(dtype)),)
 
     def forward(xp, x, out=None, dtype=None):
         if out is None:

@@ -6,6 +6,8 @@ along the batch, on long contiguous runs. Nothing but the strides shows it.
 
 from __future__ import annotations
 
+import math
+
 from ..errors import ShapeError
 from ..op import ArrayType, Op, broadcast, deliver, promote, require_float, spell, unify
 
@@ -30,8 +32,8 @@ class matmul(Op):
 
     onnx = "MatMul"
     vjp = (
-        lambda xp, g, y, a, b: xp.matmul(g, xp.swapaxes(b, -1, -2)),
-        lambda xp, g, y, a, b: xp.matmul(xp.swapaxes(a, -1, -2), g),
+        lambda xp, g, y, a, b: g.dot(b.T) if g.ndim == b.ndim == 2 else xp.matmul(g, xp.swapaxes(b, -1, -2)),
+        lambda xp, g, y, a, b: a.T.dot(g) if g.ndim == a.ndim == 2 else xp.matmul(xp.swapaxes(a, -1, -2), g),
     )
     reads = ("b", "a")
 
@@ -146,7 +148,7 @@ class linear(Op):
             return deliver(xp, w.dot(x) + bias, out)
         y = w.dot(_rows(x).T)
         y += bias[:, None]
-        return deliver(xp, y.T if x.ndim == 2 else y.T.reshape(*x.shape[:-1], -1), out)
+        return deliver(xp, y.T if x.ndim == 2 else y.T.reshape(*x.shape[:-1], len(bias)), out)
 
     def _x(xp, g, y, x, weight, bias, transposed=False):
         w = weight if transposed else weight.T  # (in, out)
@@ -164,4 +166,4 @@ class linear(Op):
 
 def _rows(t):
     """(…, C) as a matrix (N, C)."""
-    return t if t.ndim == 2 else t.reshape(-1, t.shape[-1])
+    return t if t.ndim == 2 else t.reshape(math.prod(t.shape[:-1]), t.shape[-1])

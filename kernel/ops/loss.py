@@ -19,6 +19,13 @@ def _check(logits, reduction):
         )
 
 
+def _no_mean_of_nothing(shape, reduction):
+    if reduction == "mean" and shape is not None and shape[0] == 0:
+        raise ShapeError(
+            f'logits of shape {spell(shape)} hold no sample, and nothing has no mean; use reduction="sum".'
+        )
+
+
 def _scaled(g, shape, reduction):
     """The gradient of each sample's loss, (B, 1) or a number: a mean divides by B."""
     if reduction == "none":
@@ -57,6 +64,7 @@ class cross_entropy(Op):
                 f"labels must be class indices of an integer dtype, but they are {labels.dtype}; convert them with .long(), "
                 "or give soft labels of shape (B, C)."
             )
+        _no_mean_of_nothing(logits.shape, reduction)
         rows = None if logits.shape is None else logits.shape[:1]
         shape = unify("argument labels", labels.shape, rows, f"logits has shape {spell(logits.shape)}")
         shape = (None,) if shape is None else shape
@@ -103,7 +111,8 @@ class soft_cross_entropy(Op):
     def infer(logits, target, reduction="mean"):
         _check(logits, reduction)
         dtype = promote(logits.dtype, target.dtype)
-        shape = unify("argument labels", target.shape, logits.shape, f"logits has shape {spell(logits.shape)}")
+        _no_mean_of_nothing(logits.shape, reduction)
+        shape = unify("argument target", target.shape, logits.shape, f"logits has shape {spell(logits.shape)}")
         shape = shape if logits.shape is None else broadcast(logits.shape, shape)
         return (ArrayType(shape, dtype), ArrayType(shape, dtype)), (_out(ArrayType(shape, dtype), reduction, dtype),)
 

@@ -8,7 +8,17 @@ from __future__ import annotations
 import math
 
 from ..errors import DtypeError, ShapeError
-from ..op import BOOL, DEFAULT_INTEGER, ArrayType, Op, deliver, normalise_axis, require_float
+from ..op import (
+    BOOL,
+    DEFAULT_INTEGER,
+    ArrayType,
+    Op,
+    deliver,
+    normalise_axis,
+    require_float,
+    require_whole,
+    spell,
+)
 from .elementwise import _floating
 
 
@@ -50,11 +60,17 @@ def _count(shape, axis):
 
 
 def _not_empty(x, axis):
-    """An extreme of nothing does not exist."""
+    """An extreme or a mean of nothing does not exist."""
     if x.shape is not None and any(x.shape[k] == 0 for k in axes_of(axis, x.ndim)):
         raise ShapeError(
-            f"the reduced axes of shape {x.shape} hold no element, and nothing has no largest or smallest."
+            f"along the reduced axes a tensor of shape {spell(x.shape)} has no element, and nothing has no largest, "
+            "smallest or mean."
         )
+
+
+def _one_axis(axis):
+    if isinstance(axis, tuple):
+        raise DtypeError(f"axis must be one whole number here, since an index counts along one axis; {axis} came.")
 
 
 class sum(Op):
@@ -79,6 +95,7 @@ class mean(Op):
     onnx = "ReduceMean"
 
     def infer(x, axis=None, keepdims=False):
+        _not_empty(x, axis)
         dtype = _floating(x.dtype)
         return (ArrayType(x.shape, dtype),), (ArrayType(reduced(x.shape, axis, keepdims), dtype),)
 
@@ -86,7 +103,7 @@ class mean(Op):
         if x.dtype == "float16":  # NumPy's mean sums halves as float32; their sum would overflow at 65504
             return x.mean(axis=axis, keepdims=keepdims, out=out)
         total = xp.add.reduce(x, axis, None, out, keepdims)
-        return xp.divide(total, _count(x.shape, axis), out=out)
+        return total / _count(x.shape, axis) if out is None else xp.divide(total, _count(x.shape, axis), out=out)
 
     def _x(xp, g, y, x, axis=None, keepdims=False):
         return stretch(xp, g / _count(x.shape, axis), x.shape, axis, keepdims)
@@ -100,6 +117,13 @@ class var(Op):
     reads = ("x",)
 
     def infer(x, axis=None, keepdims=False, correction=0):
+        require_whole("correction", correction)
+        _not_empty(x, axis)
+        if x.shape is not None and None not in x.shape and _count(x.shape, axis) <= correction:
+            raise ShapeError(
+                f"along the reduced axes a tensor of shape {spell(x.shape)} has {_count(x.shape, axis)} element, which "
+                f"leaves nothing to divide by with correction {correction}; use correction=0."
+            )
         dtype = _floating(x.dtype)
         return (ArrayType(x.shape, dtype),), (ArrayType(reduced(x.shape, axis, keepdims), dtype),)
 
@@ -175,9 +199,8 @@ class Position(Op, register=False):
     vjp = (None,)
 
     def infer(x, axis=None, keepdims=False):
+        _one_axis(axis)
         _not_empty(x, axis)
-        if isinstance(axis, tuple):
-            raise DtypeError("axis must be one whole number or None here: a position has no meaning over two axes.")
         if x.dtype == BOOL:
             raise DtypeError("booleans have no order; convert them with .int().")
         return (x,), (ArrayType(reduced(x.shape, axis, keepdims), DEFAULT_INTEGER),)
@@ -208,6 +231,8 @@ class ExtremeWithIndex(Op, register=False):
     reads = ("y",)
 
     def infer(x, axis, keepdims=False):
+        _one_axis(axis)
+        require_whole("axis", axis)
         _not_empty(x, axis)
         if x.dtype == BOOL:
             raise DtypeError("booleans have no order; convert them with .int().")
@@ -295,8 +320,8 @@ class AlongAxis(Op, register=False):
     """A function along one axis that keeps the shape."""
 
     def infer(x, axis=-1):
-        if x.shape is not None:
-            normalise_axis(axis, x.ndim)
+        require_whole("axis", axis)
+        _not_empty(x, axis)
         dtype = _floating(x.dtype)
         return (ArrayType(x.shape, dtype),), (ArrayType(x.shape, dtype),)
 
