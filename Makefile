@@ -18,7 +18,7 @@ FOR_TESTS := $(VENV)/.installed-$(EXTRA)
 help:
 	@echo "make lab      install what a student needs into $(VENV) and open JupyterLab at lesson 00"
 	@echo "make test     install what the tests need and run them all; TORCH=0 leaves torch out"
-	@echo "make lint     check and format nothing but say what ruff would change"
+	@echo "make lint     say what ruff's rules and its formatter would change"
 	@echo "make bench    compare the speed of the kernel with torch"
 	@echo "make lessons  build the notebooks from their text twins; LESSON=00 builds one"
 	@echo "make doctor   say what is here, what is missing and how to mend it"

@@ -35,9 +35,9 @@ def unit(path: Path) -> str:
     return parts[0]
 
 
-def imported(path: Path) -> Iterator[tuple[str, bool]]:
+def imported(path: Path, house: Path = KERNEL) -> Iterator[tuple[str, bool]]:
     """Every module that `path` imports, by its full name, and whether that happens when the file is loaded."""
-    package = ("kernel", *path.relative_to(KERNEL).parent.parts)
+    package = (house.name, *path.relative_to(house).parent.parts)
     tree = ast.parse(path.read_text(encoding="utf-8"))
     at_load = set()
     for node in tree.body:
@@ -84,6 +84,15 @@ def test_the_kernel_uses_numpy_and_the_standard_library(path: Path) -> None:
             assert not at_load, f"{path.name} imports scipy when it is loaded, not where it is used"
         else:
             assert top in {"kernel", "numpy", "__future__"} | sys.stdlib_module_names, f"{path.name} imports {module}"
+
+
+WIDGETS = KERNEL.parent / "widgets"
+
+
+@pytest.mark.parametrize("path", sorted(WIDGETS.rglob("*.py")), ids=lambda path: path.name)
+def test_widgets_know_the_kernel_and_not_the_classroom(path: Path) -> None:
+    for module, _ in imported(path, WIDGETS):
+        assert module.partition(".")[0] != "classroom", f"widgets/{path.name} imports {module}"
 
 
 def test_importing_the_kernel_loads_nothing_else() -> None:
