@@ -183,7 +183,7 @@ def unify(what: str, shape: Shape | None, expected: Shape | None, because: str) 
         return shape if expected is None else expected
     if len(shape) != len(expected) or any(s != e for s, e in zip(shape, expected, strict=True) if None not in (s, e)):
         raise ShapeError(
-            f"{what} should have shape {spell(expected)} because {because}, but it has shape {spell(shape)}"
+            f"{what} should have shape {spell(expected)} because {because}, but it has shape {spell(shape)}."
         )
     return tuple(e if s is None else s for s, e in zip(shape, expected, strict=True))
 

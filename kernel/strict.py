@@ -51,6 +51,7 @@ class StrictArray:
     size = property(lambda self: self._host.size)
     strides = property(lambda self: self._host.strides)
     flags = property(lambda self: self._host.flags)
+    itemsize = property(lambda self: self._host.itemsize)
     nbytes = property(lambda self: self._host.nbytes)
     base = property(lambda self: None if self._host.base is None else StrictArray(self._host.base))
     T = property(lambda self: StrictArray(self._host.T))

@@ -216,9 +216,13 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
         ones.fill(1)
         return matrix.T.dot(ones)
 
-    def transfer(array: Any, source: str, target: str) -> Any:
+    def transfer(array: Any, source: str, target: str, out: Any = None) -> Any:
         """A copy of ``array`` on another device."""
-        return send(array, device(source), device(target))
+        result, place = send(array, device(source), device(target)), device(target)
+        if out is None:
+            return result
+        place.xp.copyto(out, result)
+        return out
 
     return {
         "along_axis": along_axis,

@@ -268,6 +268,8 @@ class relu(Op):
     inplace = (0,)
 
     def infer(x):
+        if x.dtype == BOOL:
+            raise DtypeError("a boolean is never below 0; convert it with .int() or .float().")
         return (x,), (x,)
 
     def forward(xp, x, out=None):

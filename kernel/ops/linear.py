@@ -127,7 +127,7 @@ class linear(Op):
         n_in, n_out = shape if transposed else shape[::-1]
         found = None if x.shape is None else x.shape[-1]
         if None not in (found, n_in) and found != n_in:
-            wanted = (found, n_out) if transposed else (n_out, found)
+            wanted = (found, None) if transposed else (None, found)
             raise ShapeError(
                 f"argument weight should have shape {spell(wanted)} because x has shape {spell(x.shape)}, "
                 f"but it has shape {spell(shape)}; weights are {'(in, out)' if transposed else '(out, in)'}."

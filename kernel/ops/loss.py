@@ -55,7 +55,7 @@ class cross_entropy(Op):
     """-log softmax(logits)[label] of each row: (B, C) and class indices (B,) -> () or, not reduced, (B,)."""
 
     residuals = ("probabilities", "chosen")
-    reads = ("logits labels probabilities", "")
+    reads = ("logits labels probabilities chosen", "")
 
     def infer(logits, labels, reduction="mean"):
         _check(logits, reduction)

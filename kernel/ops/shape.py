@@ -8,7 +8,35 @@ from typing import Any
 import numpy
 
 from ..errors import DtypeError, ShapeError
-from ..op import BOOL, ArrayType, Op, broadcast, deliver, is_float, normalise_axis, promote, spell
+from ..op import (
+    BOOL,
+    INTEGERS,
+    ArrayType,
+    Op,
+    broadcast,
+    deliver,
+    dtype_called,
+    is_float,
+    normalise_axis,
+    promote,
+    require_number,
+    require_whole,
+    spell,
+    unify,
+)
+
+
+def _need_whole(what: str, values: Any) -> None:
+    if not isinstance(values, tuple) or any(
+        isinstance(v, bool) or not isinstance(v, int | numpy.integer) for v in values
+    ):
+        raise DtypeError(f"{what} must be whole numbers, but {values!r} came.")
+
+
+def _need_sizes(shape: Any) -> None:
+    _need_whole("sizes", shape)
+    if any(size < 0 for size in shape):
+        raise ShapeError(f"sizes must not be negative, but {spell(shape)} came.")
 
 
 def resolve(shape: tuple[int, ...], size: int | None, was: Any) -> tuple[int | None, ...]:
@@ -17,8 +45,7 @@ def resolve(shape: tuple[int, ...], size: int | None, was: Any) -> tuple[int | N
     >>> resolve((2, -1), 6, (6,))
     (2, 3)
     """
-    if any(isinstance(s, bool) or not isinstance(s, int | numpy.integer) for s in shape):
-        raise DtypeError(f"sizes must be whole numbers, but {shape!r} came.")
+    _need_whole("sizes", shape)
     if shape.count(-1) > 1 or any(s < -1 for s in shape):
         raise ShapeError(f"sizes must not be negative, but for one -1 that is worked out; {spell(shape)} came.")
     if size is None:
@@ -58,7 +85,11 @@ class broadcast_to(Op):
     vjp = (lambda xp, g, y, x, shape: g,)
 
     def infer(x, shape):
-        if x.shape is not None and (len(x.shape) > len(shape) or broadcast(x.shape, shape) != shape):
+        _need_sizes(shape)
+        if x.shape is not None and (
+            len(x.shape) > len(shape)
+            or any(size not in (None, 1, wanted) for size, wanted in zip(x.shape[::-1], shape[::-1], strict=False))
+        ):
             raise ShapeError(
                 f"shape {spell(x.shape)} cannot be stretched to {spell(shape)}: aligned at the right, each of its sizes "
                 "must be 1 or the wanted one."
@@ -143,9 +174,9 @@ class flip(Op):
     vjp = (lambda xp, g, y, x, axis: xp.flip(g, axis),)
 
     def infer(x, axis):
-        if x.shape is not None:
-            for a in axis:
-                normalise_axis(a, x.ndim)
+        axes = [a if x.shape is None else normalise_axis(a, x.ndim) for a in axis]
+        if len(set(axes)) != len(axes):
+            raise ShapeError(f"axis {axis} names the same axis twice.")
         return (x,), (x,)
 
     def forward(xp, x, out=None, axis=None):
@@ -159,12 +190,17 @@ class pad(Op):
     onnx = "Pad"
 
     def infer(x, widths, value=0):
+        if not isinstance(widths, tuple) or any(not isinstance(w, tuple) or len(w) != 2 for w in widths):
+            raise DtypeError(f"widths must be pairs (before, after), one for each axis, but {widths!r} came.")
+        _need_whole("widths", tuple(w for pair in widths for w in pair))
+        require_number("value", value)
+        if isinstance(value, float) and not is_float(x.dtype):
+            raise DtypeError(f"value is {value}, which a tensor of {x.dtype} cannot hold; convert it with .float().")
         if x.shape is None:
             return (x,), (ArrayType((None,) * len(widths), x.dtype),)
         if len(widths) != x.ndim:
-            raise ShapeError(
-                f"{len(widths)} pairs of widths were given for the {x.ndim} axes of shape {spell(x.shape)}."
-            )
+            pairs = "1 pair" if len(widths) == 1 else f"{len(widths)} pairs"
+            raise ShapeError(f"{pairs} of widths came for the {x.ndim} axes of shape {spell(x.shape)}.")
         if any(w < 0 for pair in widths for w in pair):
             raise ShapeError(f"widths must not be negative, but {widths} came; to cut off a border, index the tensor.")
         shape = tuple(None if s is None else s + a + b for s, (a, b) in zip(x.shape, widths, strict=True))
@@ -185,6 +221,7 @@ class concatenate(Op):
     onnx = "Concat"
 
     def infer(*tensors, axis=0):
+        require_whole("axis", axis)
         dtype = promote(*(t.dtype for t in tensors))
         inputs = tuple(ArrayType(t.shape, dtype) for t in tensors)
         if any(t.shape is None for t in tensors):
@@ -221,17 +258,14 @@ class stack(Op):
     """Tensors of one shape put beside each other along a new axis."""
 
     def infer(*tensors, axis=0):
+        require_whole("axis", axis)
         dtype = promote(*(t.dtype for t in tensors))
-        inputs = tuple(ArrayType(t.shape, dtype) for t in tensors)
-        shape = next((t.shape for t in tensors if t.shape is not None), None)
+        shape = None
+        for i, t in enumerate(tensors):
+            shape = unify(f"tensor {i}", t.shape, shape, "all that are stacked have one shape")
+        inputs = (ArrayType(shape, dtype),) * len(tensors)
         if shape is None:
             return inputs, (ArrayType(None, dtype),)
-        for i, t in enumerate(tensors):
-            if t.shape is not None and t.shape != shape:
-                raise ShapeError(
-                    f"tensor {i} should have shape {spell(shape)} because tensor 0 has it, but it has shape {spell(t.shape)}; "
-                    "stack takes tensors of one shape, concatenate lets one axis differ."
-                )
         k = normalise_axis(axis, len(shape) + 1)
         return inputs, (ArrayType((*shape[:k], len(tensors), *shape[k:]), dtype),)
 
@@ -249,10 +283,12 @@ class split(Op):
     view = True
 
     def infer(x, sizes, axis=0):
+        _need_whole("sizes", sizes)
+        require_whole("axis", axis)
         if x.shape is None:
             return (x,), tuple(ArrayType(None, x.dtype) for _ in sizes)
         k = normalise_axis(axis, x.ndim)
-        if x.shape[k] is not None and (math.fsum(sizes) != x.shape[k] or min(sizes, default=0) < 0):
+        if min(sizes, default=0) < 0 or (x.shape[k] is not None and sum(sizes) != x.shape[k]):
             raise ShapeError(f"parts of sizes {sizes} do not add up to axis {k} of shape {spell(x.shape)}.")
         return (x,), tuple(ArrayType((*x.shape[:k], size, *x.shape[k + 1 :]), x.dtype) for size in sizes)
 
@@ -266,7 +302,7 @@ class split(Op):
             start += size
         return tuple(parts), ()
 
-    vjp = (lambda xp, g, y, x, sizes, axis=0: xp.concatenate(g, axis),)
+    vjp = (lambda xp, g, y, x, sizes, axis=0: xp.concatenate(g if isinstance(g, tuple) else (g,), axis),)
 
 
 # An index is an attribute of its operation, apart from the arrays in it, which are operands: ``pattern`` holds one entry
@@ -335,6 +371,63 @@ def check_range(xp: Any, index: Any, size: int, axis: int, what: str) -> None:
         raise ShapeError(f"{what} is {wrong}, but axis {axis} has size {size}: 0 to {size - 1} exist.")
 
 
+def indexed(shape: tuple | None, pattern: tuple, indices: tuple) -> tuple | None:
+    """The shape of a tensor of ``shape`` under an index, by NumPy's rules; sizes may be unknown (None).
+
+    Axes between slices keep their place. Index tensors are broadcast together, a whole number beside them being one of
+    them; what they broadcast to stands where they stood, or in front if a slice stands between them.
+
+    >>> indexed((4, 5, 6), (("slice", 1, None, None), 0), ())
+    (3, 6)
+    """
+    for t in indices:
+        if t.dtype.kind not in "iu":
+            raise DtypeError(f"an index tensor must hold whole numbers or booleans, but it is {t.dtype}.")
+    if shape is None:
+        return None
+    given = sum(1 for entry in pattern if entry is not None and entry is not Ellipsis)
+    if given > len(shape):
+        raise ShapeError(f"{given} axes are indexed, but a tensor of shape {spell(shape)} has {len(shape)}.")
+    if pattern.count(Ellipsis) > 1:
+        raise ShapeError("an index may hold ... only once.")
+    rest = (_ALL,) * (len(shape) - given)
+    at = pattern.index(Ellipsis) if Ellipsis in pattern else len(pattern)
+    arrays, axis = iter(indices), 0
+    sizes: list[int | None] = []
+    places, blocks = [], []  # where index tensors (and, beside them, whole numbers) stand among ``sizes``
+    for position, entry in enumerate((*pattern[:at], *rest, *pattern[at + 1 :])):
+        if entry is None:
+            sizes.append(1)
+            continue
+        size = shape[axis]
+        if entry == ARRAY:
+            blocks.append(next(arrays).shape)
+            places.append((position, len(sizes)))
+        elif isinstance(entry, tuple):
+            whole = entry[1:] in ((None, None, None), (None, None, 1), (0, None, None), (0, None, 1))
+            sizes.append(size if size is None or whole else len(range(*slice(*entry[1:]).indices(size))))
+            if size is None and not whole:
+                sizes[-1] = None
+        else:
+            if size is not None and not -size <= entry < size:
+                raise ShapeError(
+                    f"index {entry} does not exist: axis {axis} of shape {spell(shape)} has size {size}, 0 to {size - 1}."
+                )
+            if indices:
+                places.append((position, len(sizes)))
+        axis += 1
+    if not indices:
+        return tuple(sizes)
+    if None in blocks:
+        return None
+    together = all(b - a == 1 for (a, _), (b, _) in zip(places, places[1:], strict=False))
+    start = places[0][1] if together else 0
+    return (*sizes[:start], *broadcast(*blocks), *sizes[start:])
+
+
+_ALL = ("slice", None, None, None)
+
+
 class getitem(Op):
     """Elements, slices or rows of x: basic indices give a view, index tensors (whole numbers) a copy.
 
@@ -344,20 +437,7 @@ class getitem(Op):
     view = True
 
     def infer(x, *indices, pattern):
-        """Indexing is worked out by NumPy itself, on a stand-in without memory of its own."""
-        for t in indices:
-            if t.dtype.kind not in "iu":
-                raise DtypeError(f"an index tensor must hold whole numbers or booleans, but it is {t.dtype}.")
-        if x.shape is None or any(t.shape is None or None in t.shape for t in indices):
-            return (x, *indices), (ArrayType(None, x.dtype),)
-        known = tuple(1 if s is None else s for s in x.shape)
-        stand_in = numpy.broadcast_to(numpy.zeros((), x.dtype), known)
-        zeros = [numpy.zeros(t.shape, int) for t in indices]
-        try:
-            shape = stand_in[index_from(pattern, zeros)].shape
-        except IndexError as error:
-            raise ShapeError(f"for a tensor of shape {spell(x.shape)}: {error}.") from None
-        return (x, *indices), (ArrayType(shape, x.dtype),)
+        return (x, *indices), (ArrayType(indexed(x.shape, pattern, indices), x.dtype),)
 
     def forward(xp, x, *indices, out=None, pattern=()):
         if indices:
@@ -374,15 +454,42 @@ class scatter_add(Op):
     """Zeros of a shape with x added at an index, repeated positions summed: what indexing does, transposed."""
 
     def infer(x, *indices, pattern, shape):
-        return (x, *indices), (ArrayType(shape, x.dtype),)
+        _need_sizes(shape)
+        wanted = indexed(shape, pattern, indices)
+        filled = unify("argument x", x.shape, wanted, f"that is what the index takes from shape {spell(shape)}")
+        return (ArrayType(filled, x.dtype), *indices), (ArrayType(shape, x.dtype),)
 
     def forward(xp, x, *indices, out=None, pattern=(), shape=()):
+        if indices:
+            _check_indices(xp, pattern, shape, indices)
         return deliver(xp, xp.scatter_add(x, index_from(pattern, indices), shape), out)
 
     def vjp(i, xp, g, y, x, *indices, pattern, shape):
         return g[index_from(pattern, indices)]
 
     reads = ("indices",)
+
+
+def _need_index(index):
+    if index.dtype not in INTEGERS:
+        came = index.dtype if isinstance(index.dtype, numpy.dtype) else "a plain number"
+        raise DtypeError(f"argument index must hold whole numbers, but it is {came}; convert it with .long().")
+
+
+def _need_along(name, given, shape, k, of):
+    """On every axis but k, an index along k lies inside ``shape``."""
+    if given is None:
+        return
+    wanted = tuple(None if j == k else size for j, size in enumerate(shape))
+    fits = len(given) == len(shape) and all(
+        j == k or None in (size, limit) or size <= limit
+        for j, (size, limit) in enumerate(zip(given, shape, strict=True))
+    )
+    if not fits:
+        raise ShapeError(
+            f"argument {name} should have shape {spell(wanted)}, or less, because {of} has shape {spell(shape)}, but it "
+            f"has shape {spell(given)}; it needs {len(shape)} axes (unsqueeze adds one)."
+        )
 
 
 class gather(Op):
@@ -393,27 +500,10 @@ class gather(Op):
     reads = ("index", "")
 
     def infer(x, index, axis):
-        if index.dtype not in ("int32", "int64", "uint8"):
-            raise DtypeError(
-                f"argument index must hold whole numbers, but it is {index.dtype}; convert it with .long()."
-            )
-        if x.shape is not None and index.shape is not None:
-            k = normalise_axis(axis, x.ndim)
-            wanted = tuple(None if j == k else size for j, size in enumerate(x.shape))
-            if index.ndim != x.ndim:
-                raise ShapeError(
-                    f"argument index should have shape {spell(wanted)} because x has shape {spell(x.shape)}, but it has shape "
-                    f"{spell(index.shape)}; give it {x.ndim} axes, with unsqueeze for a missing one."
-                )
-            if any(
-                i > s
-                for j, (i, s) in enumerate(zip(index.shape, x.shape, strict=True))
-                if j != k and None not in (i, s)
-            ):
-                raise ShapeError(
-                    f"argument index should have shape {spell(wanted)} or less because x has shape {spell(x.shape)}, but it "
-                    f"has shape {spell(index.shape)}."
-                )
+        require_whole("axis", axis)
+        _need_index(index)
+        if x.shape is not None:
+            _need_along("index", index.shape, x.shape, normalise_axis(axis, x.ndim), "x")
         return (x, index), (ArrayType(index.shape, x.dtype),)
 
     def forward(xp, x, index, out=None, axis=None):
@@ -425,13 +515,20 @@ class gather(Op):
 class scatter_along_axis(Op):
     """Zeros of a shape with x added along an axis at an index: what gather does, transposed."""
 
-    vjp = (lambda xp, g, y, x, index, axis, shape: xp.gather(g, axis, index), None)
+    vjp = (lambda xp, g, y, x, index, axis, shape: xp.gather(g, axis % len(shape), index), None)
     reads = ("index", "")
 
     def infer(x, index, axis, shape):
-        return (x, index), (ArrayType(shape, x.dtype),)
+        _need_sizes(shape)
+        _need_index(index)
+        k = normalise_axis(axis, len(shape))
+        filled = unify("argument index", index.shape, x.shape, f"x has shape {spell(x.shape)}")
+        _need_along("x", filled, shape, k, "shape")
+        return (ArrayType(filled, x.dtype), ArrayType(filled, index.dtype)), (ArrayType(shape, x.dtype),)
 
     def forward(xp, x, index, out=None, axis=None, shape=None):
+        axis %= x.ndim
+        check_range(xp, index, shape[axis], axis, "an index")
         return deliver(xp, xp.scatter_along_axis(x, index, axis, shape), out)
 
 
@@ -443,6 +540,8 @@ class nonzero(Op):
     vjp = (None,)
 
     def infer(x):
+        if x.shape == ():
+            raise ShapeError("a tensor of shape () has no axis along which a position could be told.")
         return (x,), (ArrayType((None, None if x.shape is None else x.ndim), numpy.dtype("int64")),)
 
     def forward(xp, x, out=None):
@@ -458,7 +557,10 @@ class one_hot(Op):
     def infer(labels, classes, dtype):
         if is_float(labels.dtype) or labels.dtype == BOOL:
             raise DtypeError(f"labels must be whole numbers, but they are {labels.dtype}; convert them with .long().")
-        return (labels,), (ArrayType(None if labels.shape is None else (*labels.shape, classes), numpy.dtype(dtype)),)
+        require_whole("classes", classes)
+        if classes < 0:
+            raise ShapeError(f"classes must not be negative, but {classes} came.")
+        return (labels,), (ArrayType(None if labels.shape is None else (*labels.shape, classes), dtype_called(dtype)),)
 
     def forward(xp, labels, out=None, classes=None, dtype=None):
         if labels.size:
@@ -478,7 +580,7 @@ class transfer(Op):
         return (x,), (x,)
 
     def forward(xp, x, out=None, source=None, target=None):
-        return xp.transfer(x, source, target)
+        return xp.transfer(x, source, target, out)
 
 
 class full_like(Op):
@@ -489,6 +591,7 @@ class full_like(Op):
     inplace = (0,)
 
     def infer(x, value):
+        require_number("value", value)
         return (x,), (x,)
 
     def forward(xp, x, out=None, value=0):
