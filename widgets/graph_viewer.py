@@ -301,7 +301,7 @@ def handed_on(node: Node, g: np.ndarray) -> list[np.ndarray]:
     >>> handed_on((x * x).grad_fn, np.ones(1))
     [array([3.]), array([3.])]
     """
-    xp = node.device.xp
+    xp = node.signature.device.xp
     residuals = node.residuals or ()
     return [
         unbroadcast(xp, rule(xp, g, node.output, *node.saved, *residuals, **node.attributes), shape)
