@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from classroom import progress
 from classroom.box import PRINTED_SHOWN, Box, Listing, Table
@@ -160,22 +161,32 @@ def may_see_solution(record: Record) -> bool:
 
 def last_cell(name: str) -> str | None:
     """The source of the cell that was last run and defines `name`; None where there is none, or no notebook."""
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return None
-    shell = get_ipython()
+    shell = _shell()
     if shell is None:
         return None
     # A cell that does not parse was run too: it is the answer, and its line is what the student wants to hear of.
     looks_like_it = re.compile(rf"^(\s*(def|class)\s+{re.escape(name)}\b|{re.escape(name)}\s*=)", re.MULTILINE)
-    for source in reversed(shell.history_manager.input_hist_raw):
+    for source in reversed([*shell.history_manager.input_hist_raw, *_cells_run]):
         cell = prepare(source)
         if cell.tree is None and looks_like_it.search(source):
             return source
         if cell.tree is not None and name in defined(cell.tree):
             return source
     return None
+
+
+def _shell() -> Any:
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return None
+    return get_ipython()
+
+
+# Every cell since the import: IPython's history lacks those that are run without one, as nbval runs all of them.
+_cells_run: list[str] = []
+if (_here := _shell()) is not None:
+    _here.events.register("pre_run_cell", lambda info: _cells_run.append(info.raw_cell))
 
 
 def _way_to_solution(name: str, record: Record, start: bool = False) -> str:
