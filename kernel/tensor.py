@@ -751,13 +751,14 @@ def _run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
         bit += bit
     if attributes:
         key.extend(attributes.items())
+        key.extend(map(type, attributes.values()))  # 1, 1.0 and True are equal, and yet not the same
     key = tuple(key)
     try:
         signature = signatures.get(key)
     except TypeError:  # an attribute without a hash
         signature = None
     if signature is None:
-        signature = new_signature(op, key, tuple(map(_kind, operands)), attributes)
+        signature = new_signature(op, key, tuple(map(_kind, operands, arrays)), attributes)
     if not signature.plain:
         return _run_long(signature, operands, arrays, attributes, wanted)
     device = signature.device
@@ -870,18 +871,17 @@ def _in_words(op: type[Op], error: Exception) -> Exception:
 Tensor._apply = staticmethod(_run)
 
 
-def _kind(operand: Any) -> ArrayType:
-    if isinstance(operand, Tensor):
-        return operand._kind
-    return ArrayType((), type(operand.item() if isinstance(operand, numpy.generic) else operand))
+def _kind(operand: Any, array: Any) -> ArrayType:
+    return operand._kind if isinstance(operand, Tensor) else ArrayType((), type(array))
 
 
 def _plain_number(op: type[Op], position: int, operand: Any) -> Any:
     """A number that is not a tensor, as a Python number; anything else is refused, as a GPU could not take it either."""
     if isinstance(operand, numpy.generic):
         operand = operand.item()
-    if isinstance(operand, bool | int | float):
-        return operand
+    for kind in (bool, int, float):
+        if isinstance(operand, kind):
+            return kind(operand)  # of a subclass of int, such as Size, NumPy would make an array of int64
     name = op.arguments[min(position, len(op.arguments) - 1)]
     kind = "NumPy array" if isinstance(operand, numpy.ndarray) else type(operand).__name__
     raise DtypeError(f"{op.name}: argument {name} is a {kind}; make it a tensor first with kernel.tensor(…).")
