@@ -490,7 +490,7 @@ _MARGIN = 12
 _BOX_HEIGHT = 46
 _ROW = 112
 _GAP = 56
-_CHARACTER = 7
+_CHARACTER = 7.5
 _DIGITS = 3
 # What stands out keeps its contrast on a light and on a dark page; shape and weight say the same without colour.
 _ACCENT = style.VERMILLION

@@ -184,6 +184,7 @@ except kernel.GradError as error:
 with kernel.no_grad():
     x -= 0.1 * x.grad  # what you should write
 x.data.sub_(0.1 * x.grad)  # what older code writes: the same memory, unseen by the tape
+x.data = x.data - 0.1 * x.grad  # or so: other memory in its place
 x.grad.zero_()
 print(x, "grad", x.grad)
 
