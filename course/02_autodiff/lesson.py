@@ -214,10 +214,10 @@ print("with the gradient (1, 1):", x.grad)
 
 # %%
 x = kernel.tensor([2.0], requires_grad=True)
-y = x
+y, turns = x, 0
 while y < 10:
-    y = y**2
-print("y", y.item(), "· recorded:", list(walk(y.grad_fn)))
+    y, turns = y**2, turns + 1
+print("y", y.item(), "after", turns, "turns · recorded:", list(walk(y.grad_fn)))
 y.backward()
 print("slope", x.grad.item())
 
