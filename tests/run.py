@@ -109,7 +109,7 @@ def _pytest(*arguments: str) -> Counts:
     """Run pytest and count what it reports; a run that ends badly without a failed test counts as one."""
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch, "report.xml")
-        code = _run("-m", "pytest", "-q", "-rs", f"--junitxml={report}", *arguments)
+        code = _run("-m", "pytest", "-q", "-rfEs", f"--junitxml={report}", *arguments)
         counts = _read_report(report)
     if code != 0 and counts.failed == 0:
         print(f"pytest ended with exit code {code} and reported no failed test: that counts as one failure.")

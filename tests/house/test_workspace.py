@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from itertools import product
 from pathlib import Path, PurePosixPath
@@ -309,9 +310,11 @@ def _wait_for_server(runtime: Path, server: subprocess.Popen) -> str:
     while time.monotonic() < deadline and server.poll() is None:
         for file in runtime.glob("jpserver-*.json"):
             try:
-                return json.loads(file.read_text())["url"]
-            except json.JSONDecodeError:
-                pass  # half written
+                address = json.loads(file.read_text())["url"]
+                _get(f"{address}api/status")
+                return address
+            except (json.JSONDecodeError, urllib.error.URLError):
+                pass  # the file is half written, or written before the server listens
         time.sleep(0.1)
     raise AssertionError("JupyterLab did not start")
 
