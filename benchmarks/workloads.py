@@ -1,14 +1,18 @@
-"""The training steps that are measured. Each is written twice with the same layers, sizes, loss and update.
+"""The training steps that are measured, each written twice: as one types it with the kernel, and with PyTorch.
 
-a        x(20) -> 32 relu -> 32, cost (sum z)^2, one sample, SGD            parameters updated by hand
-b raw    2 -> 12 relu -> 3, batch 20, softmax and loss typed by hand       exp, sum, gather, log, mean; SGD by hand
-b fused  the same net and batch                                            linear, cross_entropy; SGD by hand
-c        the same net, batch 500, SGD with momentum 0.9                    linear, cross_entropy; update by hand
-d        2 -> 2, batch 32: logistic regression                             linear, cross_entropy; SGD by hand
-e        100 -> 128 relu -> 10, batch 100                                  linear, cross_entropy; SGD by hand
+a        x(20) -> 32 relu -> 32, cost (sum z)^2, one sample, SGD
+b raw    2 -> 12 relu -> 3, batch 20, SGD: softmax and loss typed by hand (exp, sum, gather, log, mean) on both sides
+b fused  the same net and batch
+c        the same net, batch 500, SGD with momentum 0.9
+d        2 -> 2, batch 32: logistic regression, SGD
+e        100 -> 128 relu -> 10, batch 100, SGD
+
+In b raw both sides update the parameters by hand. In the others the kernel's side is functions (linear, relu,
+cross_entropy) and an update by hand; PyTorch's is what its users type: nn.Sequential of nn.Linear and nn.ReLU,
+nn.CrossEntropyLoss, optim.SGD. Both start from the same numbers and do the same arithmetic, which a test compares.
 
 A workload is a function that prepares everything and returns a step: a function of no argument that does one forward
-pass, one backward pass and one update.
+pass, one backward pass and one update, and returns the parameters.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from collections.abc import Callable
 
 import numpy
 
-Step = Callable[[], None]
+Step = Callable[[], list]
 RATE = 0.01
 
 
@@ -42,17 +46,18 @@ def _kernel_side() -> dict[str, Callable[[], Step]]:
     def update(params: list) -> None:
         with kernel.no_grad():
             for p in params:
-                p -= RATE * p.grad
+                p.sub_(p.grad, alpha=RATE)
                 p.grad = None
 
     def one_sample() -> Step:
         params = w1, b1, w2, b2 = parameters((32, 20), (32,), (32, 32), (32,))
         x = kernel.tensor(samples(1, 20, 2)[0][0])
 
-        def step() -> None:
+        def step() -> list:
             z = kernel.linear(kernel.relu(kernel.linear(x, w1, b1)), w2, b2)
             (z.sum() ** 2).backward()
             update(params)
+            return params
 
         return step
 
@@ -62,7 +67,7 @@ def _kernel_side() -> dict[str, Callable[[], Step]]:
         x, labels = kernel.tensor(inputs), kernel.tensor(targets)
         zero = kernel.zeros(1)
 
-        def step() -> None:
+        def step() -> list:
             z = kernel.maximum(x.mm(w1) + b1, zero).mm(w2) + b2
             e = kernel.exp(z)
             p = e / kernel.sum(e, 1, keepdim=True)
@@ -71,6 +76,7 @@ def _kernel_side() -> dict[str, Callable[[], Step]]:
             for p in params:
                 p.data.sub_(RATE * p.grad.data)
                 p.grad.zero_()
+            return params
 
         return step
 
@@ -82,20 +88,21 @@ def _kernel_side() -> dict[str, Callable[[], Step]]:
             inputs, targets = samples(batch, sizes[0], sizes[-1])
             x, labels = kernel.tensor(inputs), kernel.tensor(targets)
 
-            def step() -> None:
+            def step() -> list:
                 h = kernel.linear(x, params[0], params[1])
                 if len(params) > 2:
                     h = kernel.linear(kernel.relu(h), params[2], params[3])
                 kernel.cross_entropy(h, labels).backward()
                 if not momentum:
                     update(params)
-                    return
+                    return params
                 with kernel.no_grad():
                     for p, v in zip(params, velocities, strict=True):
                         v *= momentum
                         v += p.grad
-                        p -= RATE * v
+                        p.sub_(v, alpha=RATE)
                         p.grad = None
+                return params
 
             return step
 
@@ -113,25 +120,30 @@ def _kernel_side() -> dict[str, Callable[[], Step]]:
 
 def _torch_side() -> dict[str, Callable[[], Step]]:
     import torch
-    import torch.nn.functional as F
 
     def parameters(*shapes: tuple[int, ...]) -> list:
         return [torch.tensor(array, requires_grad=True) for array in arrays(*shapes)]
 
-    def update(params: list) -> None:
+    def network(sizes: tuple[int, ...], momentum: float) -> tuple:
+        """Layers and optimizer, with the same numbers in the parameters as on the other side."""
+        layers: list = []
+        for n, m in zip(sizes, sizes[1:], strict=False):
+            layers += [torch.nn.Linear(n, m), torch.nn.ReLU()]
+        model = torch.nn.Sequential(*layers[:-1])
         with torch.no_grad():
-            for p in params:
-                p -= RATE * p.grad
-                p.grad = None
+            for p, array in zip(model.parameters(), arrays(*(tuple(p.shape) for p in model.parameters())), strict=True):
+                p.copy_(torch.tensor(array))
+        return model, torch.optim.SGD(model.parameters(), lr=RATE, momentum=momentum)
 
     def one_sample() -> Step:
-        params = w1, b1, w2, b2 = parameters((32, 20), (32,), (32, 32), (32,))
+        model, optimizer = network((20, 32, 32), 0.0)
         x = torch.tensor(samples(1, 20, 2)[0][0])
 
-        def step() -> None:
-            z = F.linear(torch.relu(F.linear(x, w1, b1)), w2, b2)
-            (z.sum() ** 2).backward()
-            update(params)
+        def step() -> list:
+            optimizer.zero_grad()
+            (model(x).sum() ** 2).backward()
+            optimizer.step()
+            return list(model.parameters())
 
         return step
 
@@ -141,7 +153,7 @@ def _torch_side() -> dict[str, Callable[[], Step]]:
         x, labels = torch.tensor(inputs), torch.tensor(targets)
         zero = torch.zeros(1)
 
-        def step() -> None:
+        def step() -> list:
             z = torch.max(x.mm(w1) + b1, zero).mm(w2) + b2
             e = torch.exp(z)
             p = e / torch.sum(e, 1, keepdim=True)
@@ -150,31 +162,22 @@ def _torch_side() -> dict[str, Callable[[], Step]]:
             for p in params:
                 p.data.sub_(RATE * p.grad.data)
                 p.grad.zero_()
+            return params
 
         return step
 
     def net(sizes: tuple[int, ...], batch: int, momentum: float = 0.0) -> Callable[[], Step]:
         def prepare() -> Step:
-            shapes = [shape for n, m in zip(sizes, sizes[1:], strict=False) for shape in ((m, n), (m,))]
-            params = parameters(*shapes)
-            velocities = [torch.zeros(p.shape) for p in params]
+            model, optimizer = network(sizes, momentum)
+            criterion = torch.nn.CrossEntropyLoss()
             inputs, targets = samples(batch, sizes[0], sizes[-1])
             x, labels = torch.tensor(inputs), torch.tensor(targets)
 
-            def step() -> None:
-                h = F.linear(x, params[0], params[1])
-                if len(params) > 2:
-                    h = F.linear(torch.relu(h), params[2], params[3])
-                F.cross_entropy(h, labels).backward()
-                if not momentum:
-                    update(params)
-                    return
-                with torch.no_grad():
-                    for p, v in zip(params, velocities, strict=True):
-                        v *= momentum
-                        v += p.grad
-                        p -= RATE * v
-                        p.grad = None
+            def step() -> list:
+                optimizer.zero_grad()
+                criterion(model(x), labels).backward()
+                optimizer.step()
+                return list(model.parameters())
 
             return step
 
