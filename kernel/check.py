@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 from .creation import tensor
-from .errors import DtypeError, GradError
+from .errors import DtypeError, GradError, show
 from .op import is_float
 from .tensor import Tensor
 
@@ -34,6 +34,11 @@ def gradcheck(
     >>> kernel.gradcheck(lambda x: (x.exp() * x).sum(), x)
     True
     """
+    if not callable(f):
+        raise DtypeError(f"gradcheck: f must be a function of tensors, but {show(f)} came.")
+    for i, x in enumerate(inputs):
+        if not isinstance(x, Tensor):
+            raise DtypeError(f"gradcheck: input {i} must be a kernel tensor, but {show(x)} came.")
     rng = numpy.random.default_rng(seed)
     places = [x.device for x in inputs]
     hosts = [x.detach().cpu().numpy() for x in inputs]
@@ -46,7 +51,8 @@ def gradcheck(
             for a, p in zip(arrays, places, strict=True)
         ]
         outputs = f(*xs)
-        outputs = [y for y in (outputs if isinstance(outputs, tuple) else (outputs,)) if is_float(y.dtype)]
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        outputs = [y for y in outputs if isinstance(y, Tensor) and is_float(y.dtype)]
         if not outputs:
             raise DtypeError("gradcheck: f returned no float tensor, and only floats have a gradient.")
         if not weights:
@@ -66,6 +72,7 @@ def gradcheck(
         found = 0.0 if x.grad is None else float((x.grad.cpu().numpy() * direction).sum())
         if not abs(found - numeric) <= tolerance * max(1.0, abs(numeric)):
             raise GradError(
-                f"gradcheck: input {i} has slope {found:.6g} along a random direction, but finite differences give {numeric:.6g}."
+                f"gradcheck: input {i} has slope {found:.6g} along a random direction, but finite differences give "
+                f"{numeric:.6g}."
             )
     return True

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy
 
-from .errors import DtypeError, ShapeError
-from .op import DEFAULT_FLOAT, is_float
+from .errors import DtypeError, show
+from .op import DEFAULT_FLOAT, is_float, require_number, require_sizes, require_whole
 from .tensor import DTYPES, Tensor, _host_array, _wrap, dtype_of
 from .xp import Generator, default_generator
 from .xp import device as device_of
@@ -22,12 +23,23 @@ def _place(host: numpy.ndarray, device: Any, requires_grad: bool) -> Tensor:
 def _sizes(name: str, sizes: tuple) -> tuple[int, ...]:
     if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
         sizes = tuple(sizes[0])
-    for size in sizes:
-        if isinstance(size, bool) or not isinstance(size, int | numpy.integer):
-            raise DtypeError(f"{name}: sizes must be whole numbers, but {size!r} came.")
-        if size < 0:
-            raise ShapeError(f"{name}: sizes must not be negative, but {size} came.")
+    require_sizes(f"{name}: sizes", sizes)
     return tuple(map(int, sizes))
+
+
+def _numbers(name: str, **arguments: Any) -> None:
+    for argument, value in arguments.items():
+        require_number(f"{name}: argument {argument}", value)
+        if not math.isfinite(value) or abs(value) >= 2**63:
+            raise DtypeError(f"{name}: argument {argument} must be finite and fit into 64 bits, but {value} came.")
+
+
+def _host_generator(name: str, generator: Any) -> numpy.random.Generator:
+    if generator is None:
+        return default_generator.host
+    if not isinstance(generator, Generator):
+        raise DtypeError(f"{name}: generator must be a kernel.Generator, but {show(generator)} came.")
+    return generator.host
 
 
 def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -102,6 +114,7 @@ def full(shape: Any, value: Any, dtype: Any = None, device: Any = None, requires
     tensor([0.5, 0.5])
     """
     sizes = _sizes("full", shape if isinstance(shape, tuple | list) else (shape,))
+    require_number("full: argument value", value)
     kind = dtype_of(dtype) if dtype is not None else _host_array(value, None).dtype
     return _place(numpy.full(sizes, value, kind), device, requires_grad)
 
@@ -115,7 +128,8 @@ def eye(
     tensor([[1., 0.],
             [0., 1.]])
     """
-    return _place(numpy.eye(n, m, dtype=dtype_of(dtype)), device, requires_grad)
+    rows, columns = _sizes("eye", (n, n if m is None else m))
+    return _place(numpy.eye(rows, columns, dtype=dtype_of(dtype)), device, requires_grad)
 
 
 def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None, device: Any = None) -> Tensor:
@@ -126,8 +140,10 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
     """
     if stop is None:
         start, stop = 0, start
+    _numbers("arange", start=start, stop=stop, step=step)
     if step == 0:
         raise DtypeError("arange: step must not be 0.")
+    _sizes("arange", (max(0, math.ceil((stop - start) / step)),))
     if dtype is None:
         dtype = DEFAULT_FLOAT if any(isinstance(v, float) for v in (start, stop, step)) else "int64"
     return _place(numpy.arange(start, stop, step).astype(dtype_of(dtype)), device, False)
@@ -139,7 +155,10 @@ def linspace(start: float, stop: float, steps: int = 50, dtype: Any = DEFAULT_FL
     >>> kernel.linspace(0, 1, 3)
     tensor([0. , 0.5, 1. ])
     """
-    return _place(numpy.linspace(start, stop, steps).astype(dtype_of(dtype)), device, False)
+    _numbers("linspace", start=start, stop=stop)
+    require_whole("linspace: argument steps", steps)
+    (count,) = _sizes("linspace", (steps,))
+    return _place(numpy.linspace(start, stop, count).astype(dtype_of(dtype)), device, False)
 
 
 def rand(
@@ -178,7 +197,7 @@ def _draw(name: str, method: str, sizes: tuple, dtype: Any, device: Any, require
     if not is_float(kind):
         raise DtypeError(f"{name}: a float dtype was expected, but {kind} came; use randint for whole numbers.")
     drawn = numpy.dtype("float32") if kind == "float16" else kind  # NumPy draws no halves
-    host = getattr((generator or default_generator).host, method)(_sizes(name, sizes), dtype=drawn)
+    host = getattr(_host_generator(name, generator), method)(_sizes(name, sizes), dtype=drawn)
     return _place(numpy.asarray(host).astype(kind, copy=False), device, requires_grad)
 
 
@@ -189,7 +208,10 @@ def randint(low: int, high: int, shape: Any, device: Any = None, generator: Gene
     >>> sorted(set(x.tolist()))
     [0, 1, 2]
     """
-    host = (generator or default_generator).host.integers(
-        low, high, _sizes("randint", (shape,) if isinstance(shape, int) else shape)
-    )
+    for argument, value in (("low", low), ("high", high)):
+        require_whole(f"randint: argument {argument}", value)
+    if not -(2**63) <= low < high <= 2**63:
+        raise DtypeError(f"randint: high must be above low, both in 64 bits, but low {low} and high {high} came.")
+    sizes = _sizes("randint", shape if isinstance(shape, tuple | list) else (shape,))
+    host = _host_generator("randint", generator).integers(low, high, sizes)
     return _place(numpy.asarray(host, numpy.int64), device, False)

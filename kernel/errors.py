@@ -1,14 +1,29 @@
-"""The errors of the kernel. Each message names the operation, the argument, what was expected, what came and what to do."""
+"""The errors of the kernel.
+
+Each message names the operation, the argument, what was expected, what came and what to do.
+"""
+
+from typing import Any
+
+
+def show(value: Any) -> str:
+    """A wrong value as a message shows it: on one line, and not too long.
+
+    >>> show("colour")
+    "'colour'"
+    """
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:50]}… (a {type(value).__name__})"
 
 
 class ShapeError(ValueError):
     """Shapes that do not fit together.
 
     >>> import kernel
-    >>> kernel.zeros(2, 3) @ kernel.zeros(4, 5)
+    >>> kernel.zeros(2, 3) @ kernel.zeros(4, 5)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    kernel.errors.ShapeError: matmul: argument b should have shape (3, ?) because a has shape (2, 3), but it has shape (4, 5); the inner sizes must be equal, so transpose or reshape one of them.
+    kernel.errors.ShapeError: matmul: argument b should have shape (3, ?) because a has shape (2, 3), but ...
     """
 
 

@@ -1,20 +1,23 @@
 """The public functions: each operation under the names that NumPy and PyTorch give it, and what is composed of several.
 
-Where the two libraries give one name two meanings, one rule decides: **the keyword ``axis`` speaks NumPy; a bare position
-or the keyword ``dim`` speaks PyTorch.** ``max(x, axis=1)`` is the values, ``max(x, 1)`` the pair (values, indices);
-``split(x, 3, axis=0)`` makes three parts, ``split(x, 3)`` parts of three. Beyond that, ``axis`` and ``dim``, ``keepdims``
-and ``keepdim`` may be used for one another.
+Where the two libraries give one name two meanings, one rule decides: **the keyword ``axis`` speaks NumPy; a bare
+position or the keyword ``dim`` speaks PyTorch.** ``max(x, axis=1)`` is the values, ``max(x, 1)`` the pair (values,
+indices); ``split(x, 3, axis=0)`` makes three parts, ``split(x, 3)`` parts of three. Beyond that, ``axis`` and ``dim``,
+``keepdims`` and ``keepdim`` may be used for one another.
 """
 
 from __future__ import annotations
 
 import builtins
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy
+
 from .apply import apply
-from .errors import DtypeError, ShapeError
+from .errors import DtypeError, ShapeError, show
 from .op import DEFAULT_FLOAT, normalise_axis, spell
 from .ops import elementwise, loss, reduce
 from .ops import linear as products
@@ -329,8 +332,10 @@ def matmul(a: Any, b: Any) -> Any:
     tensor([[3.],
             [3.]])
     """
-    if not (hasattr(a, "ndim") and hasattr(b, "ndim")):
+    if getattr(a, "ndim", 2) == 2 == getattr(b, "ndim", 2):
         return apply(products.matmul, a, b)
+    if not (hasattr(type(a), "_apply") and hasattr(type(b), "_apply")):
+        return apply(products.matmul, a, b)  # which refuses it
     if a.ndim == 1 and b.ndim == 1:
         return apply(products.dot, a, b)
     if a.ndim == 2 and b.ndim == 1:
@@ -349,12 +354,12 @@ def mm(a: Any, b: Any) -> Any:
     tensor([[1.],
             [2.]])
     """
-    for name, t in (("a", a), ("b", b)):
-        if hasattr(t, "ndim") and t.ndim != 2:
-            raise ShapeError(
-                f"mm: argument {name} should have shape (?, ?), but it has shape {spell(t.shape)}; use matmul."
-            )
-    return apply(products.matmul, a, b)
+    product = apply(products.matmul, a, b)
+    if product.ndim != 2:
+        raise ShapeError(
+            f"mm: two matrices were expected, but shapes {spell(a.shape)} and {spell(b.shape)} came; use matmul."
+        )
+    return product
 
 
 def mv(matrix: Any, vector: Any) -> Any:
@@ -396,6 +401,7 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     tensor([[3.5]])
     """
     if bias is None:
+        _ndim("linear", weight)
         return matmul(x, transpose(weight))
     return apply(products.linear, x, weight, bias)
 
@@ -403,13 +409,45 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
 # --- reductions ---------------------------------------------------------------------------------------------------
 
 
-def _axis(axis: Any, dim: Any) -> Axis:
+def _axis(name: str, axis: Any, dim: Any) -> Axis:
     """``axis`` and ``dim`` are one thing; a list is a tuple."""
     if dim is not None:
         if axis is not None:
-            raise DtypeError("axis and dim are two names of one argument; give one of them.")
+            raise DtypeError(f"{name}: axis and dim are two names of one argument; give one of them.")
         axis = dim
-    return tuple(axis) if isinstance(axis, list) else axis
+    return _tuple(name, "axis", axis) if isinstance(axis, tuple | list) else axis
+
+
+def _tuple(name: str, what: str, values: Any) -> tuple[int, ...]:
+    """Whole numbers, exactly, as one tuple: (1.0, True) would equal (1, 1) and pass for it."""
+    for value in values:
+        if type(value) is not int and (isinstance(value, bool) or not isinstance(value, int | numpy.integer)):
+            raise DtypeError(f"{name}: {what} must be whole numbers, but {show(value)} came.")
+    return tuple(map(int, values))
+
+
+def _over(op: Any, x: Any, axis: Any, dim: Any, keepdims: Any, keepdim: Any, **more: Any) -> Any:
+    """A reduction, with what the two libraries call its arguments."""
+    if type(keepdims) is not bool or type(keepdim) is not bool:
+        raise DtypeError(
+            f"{op.name}: keepdims must be True or False, but {show(keepdim if keepdims is False else keepdims)} came."
+        )
+    return apply(op, x, axis=_axis(op.name, axis, dim), keepdims=keepdims or keepdim, **more)
+
+
+def _ndim(name: str, x: Any) -> int:
+    """How many axes x has; a DtypeError if it is no tensor."""
+    if not hasattr(type(x), "_apply"):
+        raise DtypeError(f"{name}: a kernel tensor was expected, but {show(x)} came; kernel.tensor(…) makes one.")
+    return x.ndim
+
+
+def _axis_of(name: str, axis: Any, ndim: int) -> int:
+    """normalise_axis for a function that needs it before its operation."""
+    try:
+        return normalise_axis(axis, ndim)
+    except (ShapeError, DtypeError) as error:
+        raise type(error)(f"{name}: {error}") from None
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, keepdim: bool = False) -> Any:
@@ -418,7 +456,7 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, 
     >>> kernel.sum(kernel.ones(2, 3), axis=1)
     tensor([3., 3.])
     """
-    return apply(reduce.sum, x, axis=_axis(axis, dim), keepdims=keepdims or keepdim)
+    return _over(reduce.sum, x, axis, dim, keepdims, keepdim)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, keepdim: bool = False) -> Any:
@@ -427,7 +465,7 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None,
     >>> kernel.mean(kernel.tensor([1.0, 2.0, 6.0]))
     tensor(3.)
     """
-    return apply(reduce.mean, x, axis=_axis(axis, dim), keepdims=keepdims or keepdim)
+    return _over(reduce.mean, x, axis, dim, keepdims, keepdim)
 
 
 _BY_NAME = object()
@@ -454,8 +492,7 @@ def var(
     """
     if correction is None:
         correction = ddof if ddof is not None else int(dim is not _BY_NAME)
-    where_ = _axis(axis, None if dim is _BY_NAME else dim)
-    return apply(reduce.var, x, axis=where_, keepdims=keepdims or keepdim, correction=correction)
+    return _over(reduce.var, x, axis, None if dim is _BY_NAME else dim, keepdims, keepdim, correction=correction)
 
 
 def norm(
@@ -466,14 +503,14 @@ def norm(
     >>> kernel.norm(kernel.tensor([3.0, 4.0]))
     tensor(5.)
     """
-    where_, keep = _axis(axis, dim), keepdims or keepdim
-    if p == 2:
-        return apply(reduce.norm, x, axis=where_, keepdims=keep)
-    if p == 1:
-        return sum(abs(x), where_, keep)
-    if p == math.inf:
-        return amax(abs(x), where_, keep)
-    raise DtypeError(f"norm: p must be 1, 2 or infinity, but {p!r} came.")
+    if isinstance(p, int | float):
+        if p == 2:
+            return _over(reduce.norm, x, axis, dim, keepdims, keepdim)
+        if p == 1:
+            return _over(reduce.sum, abs(x), axis, dim, keepdims, keepdim)
+        if p == math.inf:
+            return _over(reduce.amax, abs(x), axis, dim, keepdims, keepdim)
+    raise DtypeError(f"norm: p must be 1, 2 or infinity, but {show(p)} came.")
 
 
 def amax(x: Any, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, keepdim: bool = False) -> Any:
@@ -482,7 +519,7 @@ def amax(x: Any, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None,
     >>> kernel.amax(kernel.tensor([[1.0, 5.0], [7.0, 3.0]]), axis=1)
     tensor([5., 7.])
     """
-    return apply(reduce.amax, x, axis=_axis(axis, dim), keepdims=keepdims or keepdim)
+    return _over(reduce.amax, x, axis, dim, keepdims, keepdim)
 
 
 def amin(x: Any, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, keepdim: bool = False) -> Any:
@@ -491,7 +528,7 @@ def amin(x: Any, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None,
     >>> kernel.amin(kernel.tensor([[1.0, 5.0], [7.0, 3.0]]), axis=1)
     tensor([1., 3.])
     """
-    return apply(reduce.amin, x, axis=_axis(axis, dim), keepdims=keepdims or keepdim)
+    return _over(reduce.amin, x, axis, dim, keepdims, keepdim)
 
 
 def max(x: Any, dim: Any = _BY_NAME, keepdim: bool = False, *, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -527,11 +564,11 @@ def min(x: Any, dim: Any = _BY_NAME, keepdim: bool = False, *, axis: Axis = None
 def _extreme(ops: tuple, x: Any, dim: Any, keepdim: bool, axis: Axis, keepdims: bool) -> Any:
     values, with_index, elementwise_op = ops
     if dim is _BY_NAME:
-        return apply(values, x, axis=_axis(axis, None), keepdims=keepdims or keepdim)
+        return _over(values, x, axis, None, keepdims, keepdim)
     if axis is not None:
         raise DtypeError(f"{values.name[1:]}: axis and dim are two names of one argument; give one of them.")
     if isinstance(dim, int) and not isinstance(dim, bool):
-        return apply(with_index, x, axis=dim, keepdims=keepdims or keepdim)
+        return _over(with_index, x, dim, None, keepdims, keepdim)
     return apply(elementwise_op, x, dim)
 
 
@@ -543,7 +580,7 @@ def argmax(
     >>> kernel.argmax(kernel.tensor([[1.0, 5.0], [7.0, 3.0]]), axis=1)
     tensor([1, 0])
     """
-    return apply(reduce.argmax, x, axis=_axis(axis, dim), keepdims=keepdims or keepdim)
+    return _over(reduce.argmax, x, axis, dim, keepdims, keepdim)
 
 
 def argmin(
@@ -554,7 +591,7 @@ def argmin(
     >>> kernel.argmin(kernel.tensor([[1.0, 5.0], [7.0, 3.0]]), axis=1)
     tensor([0, 1])
     """
-    return apply(reduce.argmin, x, axis=_axis(axis, dim), keepdims=keepdims or keepdim)
+    return _over(reduce.argmin, x, axis, dim, keepdims, keepdim)
 
 
 def all(x: Any, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, keepdim: bool = False) -> Any:
@@ -563,7 +600,7 @@ def all(x: Any, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, 
     >>> kernel.all(kernel.tensor([True, False]))
     tensor(False)
     """
-    return apply(reduce.all_, x, axis=_axis(axis, dim), keepdims=keepdims or keepdim)
+    return _over(reduce.all_, x, axis, dim, keepdims, keepdim)
 
 
 def any(x: Any, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, keepdim: bool = False) -> Any:
@@ -572,7 +609,7 @@ def any(x: Any, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, 
     >>> kernel.any(kernel.tensor([True, False]))
     tensor(True)
     """
-    return apply(reduce.any_, x, axis=_axis(axis, dim), keepdims=keepdims or keepdim)
+    return _over(reduce.any_, x, axis, dim, keepdims, keepdim)
 
 
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False, *, dim: Axis = None, keepdim: bool = False) -> Any:
@@ -581,7 +618,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False, *, dim: Axis = 
     >>> kernel.logsumexp(kernel.tensor([1000.0, 1000.0]))
     tensor(1000.6932)
     """
-    return apply(reduce.logsumexp, x, axis=_axis(axis, dim), keepdims=keepdims or keepdim)
+    return _over(reduce.logsumexp, x, axis, dim, keepdims, keepdim)
 
 
 def softmax(x: Any, axis: int | None = None, *, dim: int | None = None) -> Any:
@@ -590,7 +627,7 @@ def softmax(x: Any, axis: int | None = None, *, dim: int | None = None) -> Any:
     >>> kernel.softmax(kernel.tensor([1.0, 2.0, 3.0]))
     tensor([0.09  , 0.2447, 0.6652])
     """
-    where_ = _axis(axis, dim)
+    where_ = _axis("softmax", axis, dim)
     return apply(reduce.softmax, x, axis=-1 if where_ is None else where_)
 
 
@@ -600,18 +637,18 @@ def log_softmax(x: Any, axis: int | None = None, *, dim: int | None = None) -> A
     >>> kernel.log_softmax(kernel.tensor([1.0, 2.0, 3.0]))
     tensor([-2.4076, -1.4076, -0.4076])
     """
-    where_ = _axis(axis, dim)
+    where_ = _axis("log_softmax", axis, dim)
     return apply(reduce.log_softmax, x, axis=-1 if where_ is None else where_)
 
 
 # --- shapes -------------------------------------------------------------------------------------------------------
 
 
-def _sizes(sizes: tuple) -> tuple:
-    """Sizes given one by one, or as one tuple or list."""
+def _sizes(name: str, sizes: tuple, what: str = "sizes") -> tuple[int, ...]:
+    """Sizes (or axes) given one by one, or as one tuple or list."""
     if len(sizes) == 1 and isinstance(sizes[0], tuple | list):
-        return tuple(sizes[0])
-    return sizes
+        sizes = sizes[0]
+    return _tuple(name, what, sizes)
 
 
 def reshape(x: Any, *shape: Any) -> Any:
@@ -621,7 +658,7 @@ def reshape(x: Any, *shape: Any) -> Any:
     tensor([[0, 1, 2],
             [3, 4, 5]])
     """
-    return apply(shapes.reshape, x, shape=_sizes(shape))
+    return apply(shapes.reshape, x, shape=_sizes("reshape", shape))
 
 
 def broadcast_to(x: Any, *shape: Any) -> Any:
@@ -631,7 +668,7 @@ def broadcast_to(x: Any, *shape: Any) -> Any:
     tensor([[1., 2.],
             [1., 2.]])
     """
-    return apply(shapes.broadcast_to, x, shape=_sizes(shape))
+    return apply(shapes.broadcast_to, x, shape=_sizes("broadcast_to", shape))
 
 
 def permute(x: Any, *dims: Any) -> Any:
@@ -640,7 +677,7 @@ def permute(x: Any, *dims: Any) -> Any:
     >>> kernel.permute(kernel.zeros(2, 3, 4), 2, 0, 1).shape
     (4, 2, 3)
     """
-    return apply(shapes.permute, x, axes=_sizes(dims))
+    return apply(shapes.permute, x, axes=_sizes("permute", dims, "axes"))
 
 
 def transpose(x: Any, *axes: Any) -> Any:
@@ -650,13 +687,14 @@ def transpose(x: Any, *axes: Any) -> Any:
     >>> kernel.transpose(kernel.zeros(2, 3), 0, 1).shape
     (3, 2)
     """
-    if not axes or axes == (None,):
-        return apply(shapes.permute, x, axes=tuple(range(x.ndim))[::-1])
+    ndim = _ndim("transpose", x)
+    if not axes or axes[0] is None:
+        return apply(shapes.permute, x, axes=tuple(range(ndim))[::-1])
     if len(axes) == 1:
         return permute(x, *axes)
     if len(axes) == 2:
         return swapaxes(x, *axes)
-    raise DtypeError(f"transpose: give two axes to swap, or all of them as one tuple, but {axes} came.")
+    raise DtypeError(f"transpose: give two axes to swap, or all of them as one tuple, but {show(axes)} came.")
 
 
 def swapaxes(x: Any, a: int, b: int) -> Any:
@@ -665,11 +703,9 @@ def swapaxes(x: Any, a: int, b: int) -> Any:
     >>> kernel.swapaxes(kernel.zeros(2, 3, 4), 0, -1).shape
     (4, 3, 2)
     """
-    order = list(range(x.ndim))
-    try:
-        i, j = normalise_axis(a, x.ndim), normalise_axis(b, x.ndim)
-    except ShapeError as error:
-        raise ShapeError(f"transpose: {error}") from None
+    ndim = _ndim("transpose", x)
+    order = list(range(ndim))
+    i, j = _axis_of("transpose", a, ndim), _axis_of("transpose", b, ndim)
     order[i], order[j] = order[j], order[i]
     return apply(shapes.permute, x, axes=tuple(order))
 
@@ -689,11 +725,11 @@ def squeeze(x: Any, axis: Axis = None, *, dim: Axis = None) -> Any:
     >>> kernel.squeeze(kernel.zeros(1, 3, 1)).shape
     (3,)
     """
-    where_ = _axis(axis, dim)
+    ndim, where_ = _ndim("squeeze", x), _axis("squeeze", axis, dim)
     if where_ is None:
         where_ = tuple(k for k, size in enumerate(x.shape) if size == 1)
     axes = where_ if isinstance(where_, tuple) else (where_,)
-    for k in sorted((normalise_axis(a, x.ndim) for a in axes), reverse=True) if len(axes) > 1 else axes:
+    for k in sorted((_axis_of("squeeze", a, ndim) for a in axes), reverse=True):
         x = apply(shapes.squeeze, x, axis=k)
     return x
 
@@ -704,7 +740,7 @@ def flatten(x: Any, start_dim: int = 0) -> Any:
     >>> kernel.flatten(kernel.zeros(2, 3, 4), 1).shape
     (2, 12)
     """
-    k = normalise_axis(start_dim, builtins.max(x.ndim, 1))
+    k = _axis_of("flatten", start_dim, builtins.max(_ndim("flatten", x), 1))
     return reshape(x, (*x.shape[:k], math.prod(x.shape[k:])))
 
 
@@ -714,8 +750,8 @@ def flip(x: Any, axis: Axis = None, *, dims: Axis = None) -> Any:
     >>> kernel.flip(kernel.tensor([1.0, 2.0, 3.0]))
     tensor([3., 2., 1.])
     """
-    axes = _axis(axis, dims)
-    axes = tuple(range(x.ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
+    ndim, axes = _ndim("flip", x), _axis("flip", axis, dims)
+    axes = tuple(range(ndim)) if axes is None else axes if isinstance(axes, tuple) else (axes,)
     return apply(shapes.flip, x, axis=axes)
 
 
@@ -730,14 +766,19 @@ def pad(x: Any, widths: Any, value: float = 0) -> Any:
     >>> kernel.pad(kernel.ones(1, 1), (1, 0))
     tensor([[0., 1.]])
     """
-    widths = tuple(tuple(w) if isinstance(w, list | tuple) else w for w in widths)
-    if not builtins.any(isinstance(w, tuple) for w in widths):
-        if len(widths) % 2 or len(widths) > 2 * x.ndim:
+    ndim = _ndim("pad", x)
+    if not isinstance(widths, list | tuple):
+        raise DtypeError(f"pad: widths must be pairs, or whole numbers last axis first, but {show(widths)} came.")
+    if builtins.any(isinstance(w, list | tuple) for w in widths):
+        widths = tuple(_tuple("pad", "widths", w) if isinstance(w, list | tuple) else w for w in widths)
+    else:
+        widths = _tuple("pad", "widths", widths)
+        if len(widths) % 2 or len(widths) > 2 * ndim:
             raise ShapeError(
-                f"pad: flat widths come in pairs, at most {x.ndim} of them for shape {spell(x.shape)}; {widths} came."
+                f"pad: flat widths come in pairs, at most {ndim} of them for shape {spell(x.shape)}; {widths} came."
             )
         pairs = [widths[k : k + 2] for k in range(0, len(widths), 2)][::-1]
-        widths = ((0, 0),) * (x.ndim - len(pairs)) + tuple(pairs)
+        widths = ((0, 0),) * (ndim - len(pairs)) + tuple(pairs)
     return apply(shapes.pad, x, widths=widths, value=value)
 
 
@@ -779,26 +820,25 @@ def split(x: Any, parts: int | Sequence[int], dim: int = 0, *, axis: int | None 
     >>> kernel.split(kernel.arange(4), 2, axis=0)
     (tensor([0, 1]), tensor([2, 3]))
     """
-    where_ = dim if axis is None else axis
-    try:
-        total = x.shape[normalise_axis(where_, x.ndim)]
-    except ShapeError as error:
-        raise ShapeError(f"split: {error}") from None
-    if isinstance(parts, int) and parts <= 0:
+    ndim, where_ = _ndim("split", x), dim if axis is None else axis
+    where_ = _axis_of("split", where_, ndim)
+    total = x.shape[where_]
+    even = not isinstance(parts, list | tuple)
+    if even and (isinstance(parts, bool) or not isinstance(parts, int)):
+        raise DtypeError(f"split: a whole number or a list of them was expected, but {show(parts)} came.")
+    if even and parts <= 0:
         raise ShapeError(f"split: the parts must be positive, but {parts} came.")
+    parts = parts if even else _tuple("split", "sizes", parts)
     if axis is None:
-        sizes = (
-            [builtins.min(parts, total - k) for k in range(0, total, parts)] if isinstance(parts, int) else list(parts)
-        )
-    elif isinstance(parts, int):
+        sizes = [builtins.min(parts, total - k) for k in range(0, total or 1, parts)] if even else parts
+    elif even:
         if total % parts:
             raise ShapeError(
                 f"split: axis {axis} of shape {spell(x.shape)} has size {total}, which {parts} does not divide."
             )
         sizes = [total // parts] * parts
     else:
-        cuts = [0, *parts, total]
-        sizes = [b - a for a, b in zip(cuts, cuts[1:], strict=False)]
+        sizes = [b - a for a, b in itertools.pairwise((0, *parts, total))]
     return apply(shapes.split, x, sizes=tuple(sizes), axis=where_)
 
 
@@ -850,25 +890,35 @@ def getitem(x: Any, index: Any) -> Any:
     >>> kernel.getitem(x, x > 5)
     tensor([6., 7.])
     """
+    _ndim("getitem", x)
     entries = []
     for entry in index if isinstance(index, tuple) else (index,):
-        if isinstance(entry, list):
-            raise DtypeError("an index list is not taken; make it a tensor with kernel.tensor(…).")
-        if getattr(entry, "dtype", None) == bool:
+        if isinstance(entry, list | numpy.ndarray):
+            kind = "list" if isinstance(entry, list) else "NumPy array"
+            raise DtypeError(f"getitem: a {kind} is no index; make it a tensor with kernel.tensor(…).")
+        if hasattr(type(entry), "_apply") and entry.dtype == bool:
             entries.extend(_positions(x, entry, entries))
         else:
             entries.append(entry)
-    pattern, arrays = shapes.pattern_of(tuple(entries), lambda i: hasattr(type(i), "_apply"))
+    pattern, arrays = _pattern("getitem", tuple(entries))
     return apply(shapes.getitem, x, *arrays, pattern=pattern)
+
+
+def _pattern(name: str, index: Any) -> tuple[tuple, list]:
+    try:
+        return shapes.pattern_of(index, lambda i: hasattr(type(i), "_apply"))
+    except (ShapeError, DtypeError) as error:
+        raise type(error)(f"{name}: {error}") from None
 
 
 def _positions(x: Any, mask: Any, before: list) -> list:
     """A boolean index as one index tensor of whole numbers per axis of the mask."""
     start = builtins.sum(1 for entry in before if entry is not None)
     if Ellipsis not in before and mask.shape != x.shape[start : start + mask.ndim]:
+        wanted = x.shape[start : start + mask.ndim]
         raise ShapeError(
-            f"getitem: a boolean index should have shape {spell(x.shape[start : start + mask.ndim])} because the tensor has shape "
-            f"{spell(x.shape)}, but it has shape {spell(mask.shape)}."
+            f"getitem: a boolean index should have shape {spell(wanted)} because x has shape {spell(x.shape)}, but it "
+            f"has shape {spell(mask.shape)}."
         )
     rows = nonzero(mask)
     return [rows[:, k] for k in range(mask.ndim)]
@@ -880,8 +930,8 @@ def scatter_add(values: Any, index: Any, shape: tuple[int, ...]) -> Any:
     >>> kernel.scatter_add(kernel.ones(3), (kernel.tensor([0, 2, 0]),), (3,))
     tensor([2., 0., 1.])
     """
-    pattern, arrays = shapes.pattern_of(index, lambda i: hasattr(type(i), "_apply"))
-    return apply(shapes.scatter_add, values, *arrays, pattern=pattern, shape=shape)
+    pattern, arrays = _pattern("scatter_add", index)
+    return apply(shapes.scatter_add, values, *arrays, pattern=pattern, shape=_sizes("scatter_add", (shape,)))
 
 
 def scatter_along_axis(values: Any, index: Any, axis: int, shape: tuple[int, ...]) -> Any:
@@ -890,7 +940,7 @@ def scatter_along_axis(values: Any, index: Any, axis: int, shape: tuple[int, ...
     >>> kernel.functional.scatter_along_axis(kernel.ones(1, 2), kernel.tensor([[1, 1]]), 1, (1, 3))
     tensor([[0., 2., 0.]])
     """
-    return apply(shapes.scatter_along_axis, values, index, axis=axis, shape=shape)
+    return apply(shapes.scatter_along_axis, values, index, axis=axis, shape=_sizes("scatter_along_axis", (shape,)))
 
 
 def transfer(x: Any, source: str, target: str) -> Any:
@@ -1004,7 +1054,6 @@ __all__ = [
     "swapaxes",
     "take_along_axis",
     "tanh",
-    "transfer",
     "transpose",
     "unsqueeze",
     "var",

@@ -8,19 +8,21 @@ every other way of running a network, works from these facts alone.
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy
 
-from .errors import DtypeError, ShapeError
+from .errors import DtypeError, ShapeError, show
 from .xp import Device
 
 FLOATS = tuple(map(numpy.dtype, ("float16", "float32", "float64")))
 INTEGERS = tuple(map(numpy.dtype, ("uint8", "int32", "int64")))
+# Of the same width: to see a negative number as a huge one.
+UNSIGNED = {numpy.dtype(f"{kind}{width}"): f"u{width}" for kind, width in (("u", 1), ("i", 4), ("i", 8))}
 BOOL = numpy.dtype("bool")
-DTYPES = (*FLOATS, *INTEGERS, BOOL)
 DTYPES = (*FLOATS, *INTEGERS, BOOL)
 DEFAULT_FLOAT = numpy.dtype("float32")
 DEFAULT_INTEGER = numpy.dtype("int64")
@@ -89,25 +91,7 @@ def dtype_called(name: Any) -> numpy.dtype:
     except TypeError:
         found = None
     if name is None or found is None:
-        raise DtypeError(f"{name!r} is no dtype; there are {existing}.")
-    if found not in DTYPES:
-        raise DtypeError(f"tensors of dtype {found} do not exist here; there are {existing}.")
-    return found
-
-
-def dtype_called(name: Any) -> numpy.dtype:
-    """``name`` as a NumPy dtype; a DtypeError, with those that exist, for any other.
-
-    >>> dtype_called("float32")
-    dtype('float32')
-    """
-    existing = ", ".join(map(str, DTYPES))
-    try:
-        found = numpy.dtype(name)
-    except TypeError:
-        found = None
-    if name is None or found is None:
-        raise DtypeError(f"{name!r} is no dtype; there are {existing}.")
+        raise DtypeError(f"{show(name)} is no dtype; there are {existing}.")
     if found not in DTYPES:
         raise DtypeError(f"tensors of dtype {found} do not exist here; there are {existing}.")
     return found
@@ -165,8 +149,8 @@ def broadcast(*shapes: Shape | None) -> Shape | None:
         known = sizes - {1, None}
         if len(known) > 1:
             raise ShapeError(
-                f"shapes {' and '.join(map(spell, shapes))} do not broadcast: aligned at the right, axis {axis} has sizes "
-                f"{' and '.join(str(shape[axis]) for shape in shapes if len(shape) >= -axis)}, "
+                f"shapes {' and '.join(map(spell, shapes))} do not broadcast: aligned at the right, axis {axis} has "
+                f"sizes {' and '.join(str(shape[axis]) for shape in shapes if len(shape) >= -axis)}, "
                 "which are neither equal nor 1."
             )
         result.append(known.pop() if known else (None if None in sizes else 1))
@@ -202,24 +186,28 @@ def normalise_axis(axis: int, ndim: int) -> int:
     return int(axis) % ndim
 
 
+def require_sizes(what: str, sizes: Any) -> None:
+    """Raise unless ``sizes`` is a tuple of whole numbers that are not negative, of a tensor that memory could hold."""
+    if not isinstance(sizes, tuple) or not all(map(_is_whole, sizes)):
+        raise DtypeError(f"{what} must be whole numbers, but {show(sizes)} came.")
+    if any(size < 0 for size in sizes):
+        raise ShapeError(f"{what} must not be negative, but {spell(sizes)} came.")
+    if math.prod(sizes) >= 2**60 or len(sizes) > 32:
+        raise ShapeError(f"{what} {spell(sizes)} make a tensor that no memory holds.")
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int | numpy.integer) and not isinstance(value, bool)
+
+
 def require_whole(what: str, value: Any) -> None:
-    if not isinstance(value, int | numpy.integer) or isinstance(value, bool):
-        raise DtypeError(f"{what} must be a whole number, but {value!r} came.")
+    if not _is_whole(value):
+        raise DtypeError(f"{what} must be a whole number, but {show(value)} came.")
 
 
 def require_number(what: str, value: Any) -> None:
     if not isinstance(value, bool | int | float | numpy.number | numpy.bool):
-        raise DtypeError(f"{what} must be a number, but {value!r} came.")
-
-
-def require_whole(what: str, value: Any) -> None:
-    if not isinstance(value, int | numpy.integer) or isinstance(value, bool):
-        raise DtypeError(f"{what} must be a whole number, but {value!r} came.")
-
-
-def require_number(what: str, value: Any) -> None:
-    if not isinstance(value, bool | int | float | numpy.number | numpy.bool):
-        raise DtypeError(f"{what} must be a number, but {value!r} came.")
+        raise DtypeError(f"{what} must be a number, but {show(value)} came.")
 
 
 def require_float(what: str, dtype: Any) -> None:

@@ -108,24 +108,32 @@ def _guarded(function: Any) -> Any:
     return call
 
 
+def _reflected(function: Any) -> Any:
+    return lambda a, b: _wrap(function(_unwrap(b), a._host))
+
+
+def _in_place(function: Any) -> Any:
+    def write(a: StrictArray, b: Any) -> StrictArray:
+        function(a._host, _unwrap(b))
+        return a
+
+    return write
+
+
 def _give_methods() -> None:
     """The operators and methods that a CuPy array has, each checking its operands."""
     for name in ("add", "sub", "mul", "truediv", "pow", "matmul", "and", "or", "xor", "mod", "floordiv"):
         plain = getattr(operator, {"and": "and_", "or": "or_"}.get(name, name))
-        in_place = getattr(operator, f"i{name}")
-        setattr(StrictArray, f"__{name}__", lambda a, b, f=plain: _wrap(f(a._host, _unwrap(b))))
-        setattr(StrictArray, f"__r{name}__", lambda a, b, f=plain: _wrap(f(_unwrap(b), a._host)))
-
-        def write(a: StrictArray, b: Any, f: Any = in_place) -> StrictArray:
-            f(a._host, _unwrap(b))
-            return a
-
-        setattr(StrictArray, f"__i{name}__", write)
-    for name in ("lt", "le", "eq", "ne", "gt", "ge"):
-        setattr(StrictArray, f"__{name}__", lambda a, b, f=getattr(operator, name): _wrap(f(a._host, _unwrap(b))))
-    for name in ("neg", "abs", "invert"):
-        setattr(StrictArray, f"__{name}__", lambda a, f=getattr(operator, name): _wrap(f(a._host)))
-    for name in ["all", "any", "argmax", "argmin", "astype", "clip", "copy", "cumsum", "dot", "fill", "max", "mean", "min", "ravel", "reshape", "sort", "squeeze", "sum", "swapaxes", "take", "transpose", "view"]:
+        setattr(StrictArray, f"__{name}__", _guarded(plain))
+        setattr(StrictArray, f"__r{name}__", _reflected(plain))
+        setattr(StrictArray, f"__i{name}__", _in_place(getattr(operator, f"i{name}")))
+    for name in ("lt", "le", "eq", "ne", "gt", "ge", "neg", "abs", "invert"):
+        setattr(StrictArray, f"__{name}__", _guarded(getattr(operator, name)))
+    methods = (
+        "all any argmax argmin astype clip copy cumsum dot fill max mean min ravel reshape sort squeeze sum swapaxes "
+        "take transpose view"
+    )
+    for name in methods.split():
         setattr(StrictArray, name, _guarded(getattr(numpy.ndarray, name)))
 
 

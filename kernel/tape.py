@@ -208,6 +208,25 @@ class Node:
             found.append((parent if parent is None or isinstance(parent, Node) else AccumulateGrad(parent), index))
         return tuple(found)
 
+    def parts(self, g: Any, lift: Callable | None = None, functions: Any = None) -> list:
+        """Given the gradient ``g`` of the result, those of the operands that need one, in the order of ``edges``."""
+        record = self.record
+        if lift is None:
+            xp, saved, output = record.xp, self.saved, self.output
+            if self.residuals is not None:
+                saved = (*saved, *self.residuals)
+        else:
+            xp, (saved, output) = functions, _lifted(self, lift)
+        found = []
+        for rule, shape, dtype in record.rules:
+            part = rule(xp, g, output, *saved, **self.attributes)
+            if part.shape != shape:
+                part = unbroadcast(xp, part, shape)
+            if part.dtype is not dtype and part.dtype != dtype:
+                part = part.astype(dtype)
+            found.append(part)
+        return found
+
     def check(self) -> None:
         """Raise unless everything that the rules read is still there, and unchanged."""
         if self.saved is None:
@@ -242,16 +261,11 @@ def _number(operand: Any) -> bool:
 
 
 def history(root: Any) -> list[Node]:
-    """All nodes below ``root``, newest first; found without recursion, so that a chain may be as long as memory.
-
-    Raises GradError where a node no longer has what its rules read.
-    """
+    """All nodes below ``root``, newest first; found without recursion, so that a chain may be as long as memory."""
     if type(root) is not Node:
         return []
     found, seen = [root], {root}
     for node in found:
-        if node.saved is None or node.checks:
-            node.check()
         for parent, _ in node.edges:
             if type(parent) is Node and parent not in seen:
                 seen.add(parent)
@@ -297,6 +311,9 @@ def pull_back(
     gradients, whole or, where this raises, not at all.
     """
     order = history(root)
+    for node in order:
+        if node.saved is None or node.checks:
+            node.check()
     gradients: dict[Any, Any] = {_key(root, index): gradient}
     found: dict[Any, Any] = {}
     for node in order:
@@ -311,20 +328,8 @@ def pull_back(
             continue
         if node.hooks is not None:
             g = _hooked(node, g, run_hooks)
-        if lift is None:
-            xp, saved, output = record.xp, node.saved, node.output
-            if node.residuals is not None:
-                saved = (*saved, *node.residuals)
-        else:
-            xp, (saved, output) = functions, _lifted(node, lift)
-        edges = iter(node.edges)
-        for rule, shape, dtype in record.rules:
-            part = rule(xp, g, output, *saved, **node.attributes)
-            if part.shape != shape:
-                part = unbroadcast(xp, part, shape)
-            if part.dtype is not dtype and part.dtype != dtype:
-                part = part.astype(dtype)
-            edge = parent, position = next(edges)
+        for part, edge in zip(node.parts(g, lift, functions), node.edges, strict=True):
+            parent, position = edge
             key = edge if position else parent
             if key in gradients:
                 part = gradients[key] + part

@@ -10,9 +10,10 @@ from typing import Any
 import numpy
 
 from . import functional
-from .errors import DeviceError, DtypeError, GradError, ShapeError
-from .op import BOOL, FLOATS, INTEGERS, ArrayType, Kind, Op, is_float, spell
+from .errors import DeviceError, DtypeError, GradError, ShapeError, show
+from .op import BOOL, FLOATS, INTEGERS, ArrayType, Kind, Op, is_float, require_number, require_sizes, spell
 from .ops import elementwise
+from .ops import shape as shapes
 from .tape import Node, Record, Signature, grad_enabled, new_signature, pull_back, serials, signatures
 from .xp import Device
 from .xp import device as device_of
@@ -40,7 +41,7 @@ def dtype_of(dtype: Any) -> numpy.dtype:
     try:
         found = numpy.dtype(TENSOR_TYPES.get(dtype, dtype) if isinstance(dtype, str) else dtype)
     except TypeError:
-        raise DtypeError(f"{dtype!r} is no dtype; there are {names}.") from None
+        raise DtypeError(f"{show(dtype)} is no dtype; there are {names}.") from None
     if found not in DTYPES:
         raise DtypeError(f"tensors of dtype {found} do not exist here; there are {names}.")
     return found
@@ -57,7 +58,7 @@ class Size(int):
     shape: tuple[int, ...]
 
     def __call__(self, dim: int | None = None) -> Any:
-        return self.shape if dim is None else self.shape[dim]
+        return self.shape if dim is None else self.shape[functional._axis_of("size", dim, len(self.shape))]
 
 
 class Tensor:
@@ -77,9 +78,10 @@ class Tensor:
 
     def __new__(cls, *args: Any) -> Tensor:
         if args and all(isinstance(size, int) for size in args):
+            require_sizes("Tensor: sizes", args)
             return _wrap(numpy.empty(args, "float32"), device_of("cpu"), cls)
         if len(args) != 1:
-            raise DtypeError(f"Tensor: sizes as whole numbers or one list of data were expected, but {args!r} came.")
+            raise DtypeError(f"Tensor: sizes as whole numbers or one list of data were expected, but {show(args)} came.")
         return _wrap(_host_array(args[0], numpy.dtype("float32")), device_of("cpu"), cls)
 
     # --- facts ---
@@ -260,6 +262,8 @@ class Tensor:
         return self.astype("bool")
 
     def type_as(self, other: Tensor) -> Tensor:
+        if not isinstance(other, Tensor):
+            raise DtypeError(f"type_as: a tensor was expected, but {show(other)} came; .astype takes a dtype.")
         return self.astype(other.dtype)
 
     # --- the tape ---
@@ -284,18 +288,18 @@ class Tensor:
         """
         gradients = self._gradients("backward", gradient, None, retain_graph, create_graph)
         for leaf, g in gradients.items():
+            before, kind = leaf.grad, leaf._kind
             if leaf._hooks:
-                g = _run_hooks(leaf._hooks, g, leaf.device)
-            before = leaf.grad
+                g = _run_hooks(leaf._hooks, g, kind.device)
             if create_graph:
                 leaf.grad = g if before is None else before + g
             elif before is None:
-                leaf.grad = _of_kind(g if type(g) is leaf.device.array_type else leaf.device.xp.asarray(g), leaf._kind)
+                leaf.grad = _of_kind(g if type(g) is kind.device.array_type else kind.device.xp.asarray(g), kind)
             elif before.grad_fn is None:
                 before._array += g
                 before._version[0] += 1
             else:
-                leaf.grad = _of_kind(before._array + g, leaf._kind)
+                leaf.grad = _of_kind(before._array + g, kind)
 
     def _gradients(self, name: str, gradient: Any, targets: set | None, retain: Any, create: bool) -> dict:
         if not self._requires_grad:
@@ -309,7 +313,9 @@ class Tensor:
                     f"{name}: a tensor of shape {spell(self.shape)} has no single slope; reduce it to one number, as with "
                     ".sum(), or pass the gradient of the cost with respect to it."
                 )
-            gradient = _wrap(self.device.xp.ones(self._array.shape, self._array.dtype), self.device)
+            one = self._kind.device.xp.empty(self._array.shape, self._array.dtype)
+            one.fill(1)
+            gradient = _of_kind(one, self._kind)
         elif not isinstance(gradient, Tensor):
             kind = type(gradient).__name__
             raise DtypeError(f"{name}: gradient should be a tensor, but a {kind} came; use kernel.tensor(…).")
@@ -399,7 +405,7 @@ class Tensor:
         self._version[0] += 1
         return array
 
-    def _in_place(self, name: str, op: type[Op], other: Any) -> Tensor:
+    def _in_place(self, name: str, op: type[Op], other: Any, alpha: float = 1) -> Tensor:
         if isinstance(other, Tensor) and other._requires_grad and grad_enabled.get():
             raise GradError(
                 f"{name}: the operand requires a gradient, which a change in place cannot record; use a = a + b, or no_grad."
@@ -409,13 +415,14 @@ class Tensor:
             # Nothing to convert and nothing to stretch: straight into the memory.
             if isinstance(other, Tensor):
                 if other._kind is kind:
-                    op.forward(kind.device.xp, array, other._array, out=array)
+                    theirs = other._array if alpha == 1 else other._array * alpha
+                    op.forward(kind.device.xp, array, theirs, out=array)
                     return self
             elif type(other) in _NUMBERS:
-                op.forward(kind.device.xp, array, other, out=array)
+                op.forward(kind.device.xp, array, other * alpha, out=array)
                 return self
         with _grad_mode(False):
-            result = _run(op, (self, other), _NONE)
+            result = _run(op, (self, other if alpha == 1 else other * alpha), _NONE)
         if result.shape != self.shape:
             raise ShapeError(
                 f"{name}: the result has shape {spell(result.shape)}, which does not fit into shape {spell(self.shape)}."
@@ -427,13 +434,17 @@ class Tensor:
         array[...] = result._array
         return self
 
-    def add_(self, other: Any) -> Tensor:
-        """Add in place, into the memory that views and NumPy share."""
-        return self._in_place("add_", elementwise.add, other)
+    def add_(self, other: Any, alpha: float = 1) -> Tensor:
+        """Add alpha · other in place, into the memory that views and NumPy share.
 
-    def sub_(self, other: Any) -> Tensor:
-        """Subtract in place."""
-        return self._in_place("sub_", elementwise.sub, other)
+        >>> kernel.ones(2).add_(kernel.ones(2), alpha=-0.5)
+        tensor([0.5, 0.5])
+        """
+        return self._in_place("add_", elementwise.add, other, alpha)
+
+    def sub_(self, other: Any, alpha: float = 1) -> Tensor:
+        """Subtract alpha · other in place."""
+        return self._in_place("sub_", elementwise.sub, other, alpha)
 
     def mul_(self, other: Any) -> Tensor:
         """Multiply in place."""
@@ -449,7 +460,8 @@ class Tensor:
 
     def fill_(self, value: Any) -> Tensor:
         """Write one number everywhere."""
-        self._writable("fill_")[...] = value
+        require_number("fill_: argument value", value)
+        self[...] = value
         return self
 
     def copy_(self, other: Tensor) -> Tensor:
@@ -458,25 +470,38 @@ class Tensor:
         return self
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        array = self._writable("item assignment")
-        entries = index if isinstance(index, tuple) else (index,)
-        where = tuple(entry._array if isinstance(entry, Tensor) else entry for entry in entries)
+        where = self._where(index)
         if isinstance(value, Tensor):
             if value._requires_grad and grad_enabled.get():
                 raise GradError(
-                    "item assignment: the value requires a gradient, which an assignment cannot record; use where or concatenate."
+                    "item assignment: the value requires a gradient, which an assignment cannot record; use where or "
+                    "concatenate."
                 )
             if value.device is not self.device:
                 raise DeviceError(
                     f"item assignment: the value is on {value.device}, the tensor on {self.device}; move it with .to()."
                 )
             value = value._array
-        elif isinstance(value, numpy.ndarray | list):
-            value = self.device.from_host(numpy.asarray(value, self.dtype))
+        elif not isinstance(value, bool | int | float):
+            value = self.device.from_host(_host_array(value, self.dtype))
         try:
-            array[where if isinstance(index, tuple) else where[0]] = value
+            self._writable("item assignment")[where] = value
         except (ValueError, IndexError) as error:
             raise ShapeError(f"item assignment: into shape {spell(self.shape)}: {error}.") from None
+        except OverflowError as error:
+            raise DtypeError(f"item assignment: {error}, which {self.dtype} is.") from None
+
+    def _where(self, index: Any) -> tuple:
+        """The index of an assignment, for the arrays of this device."""
+        pattern, tensors = functional._pattern("item assignment", index)
+        for tensor in tensors:
+            if tensor.device is not self.device:
+                raise DeviceError(
+                    f"item assignment: the index is on {tensor.device}, the tensor on {self.device}; move it with .to()."
+                )
+            if is_float(tensor.dtype):
+                raise DtypeError(f"item assignment: an index must be whole or boolean, but it is {tensor.dtype}.")
+        return shapes.index_from(pattern, [tensor._array for tensor in tensors])
 
     def __iadd__(self, other: Any) -> Tensor:
         return self + other if self.grad_fn is not None and grad_enabled.get() else self.add_(other)
@@ -612,8 +637,11 @@ class Tensor:
         return format(self._number("format"), spec) if spec else repr(self)
 
     def __repr__(self) -> str:
+        host = self._host()
+        if host.dtype == "float16":  # which NumPy writes as 2.048e+03 from a thousand on
+            host = host.astype("float32")
         body = numpy.array2string(
-            self._host(), precision=4, separator=", ", prefix="tensor(", suppress_small=True, threshold=1000
+            host, precision=4, separator=", ", prefix="tensor(", suppress_small=True, threshold=1000
         )
         return f"tensor({', '.join([body, *self._marks()])})"
 
@@ -696,7 +724,7 @@ class Tensor:
         """
         if len(shape) == 1 and not isinstance(shape[0], int | tuple | list):
             raise DtypeError(
-                f"view: sizes were expected, but {shape[0]!r} came; another dtype is made with .astype(…)."
+                f"view: sizes were expected, but {show(shape[0])} came; another dtype is made with .astype(…)."
             )
         result = functional.reshape(self, *shape)
         if result._version is not self._version and result._array.size:
@@ -923,7 +951,7 @@ def _run_hooks(hooks: Any, g: Any, device: Device) -> Any:
         if returned is not None:
             if not isinstance(returned, Tensor) or returned.shape != given.shape:
                 raise GradError(
-                    f"hook: a gradient of shape {spell(given.shape)} or None should be returned, but {returned!r} came."
+                    f"hook: a gradient of shape {spell(given.shape)} or None should be returned, but {show(returned)} came."
                 )
             g = returned if isinstance(g, Tensor) else returned._array
     return g
@@ -945,7 +973,7 @@ def _host_array(data: Any, dtype: numpy.dtype | None) -> numpy.ndarray:
         if dtype is None and not isinstance(data, numpy.ndarray | numpy.generic) and array.dtype == "float64":
             dtype = numpy.dtype("float32")
     if array.dtype.kind not in "fiub" or (array.size == 0 and array.dtype == object):
-        raise DtypeError(f"tensor: numbers or booleans were expected, but {data!r} came.")
+        raise DtypeError(f"tensor: numbers or booleans were expected, but {show(data)} came.")
     if dtype is None and array.dtype not in DTYPES:
         dtype = numpy.dtype("int64") if array.dtype.kind in "iu" else None
     return array.astype(dtype_of(array.dtype if dtype is None else dtype), copy=False)
@@ -969,6 +997,9 @@ def grad(
     """
     several = isinstance(inputs, list | tuple)
     wanted = list(inputs) if several else [inputs]
+    for t in (output, *wanted):
+        if not isinstance(t, Tensor):
+            raise DtypeError(f"grad: tensors were expected, but {show(t)} came.")
     keys = [t if t.grad_fn is None else (t.grad_fn, t._index) if t._index else t.grad_fn for t in wanted]
     found = output._gradients("grad", gradient, set(keys), retain_graph, create_graph)
     results = []

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy
 
-from .errors import DeviceError
+from .errors import DeviceError, DtypeError, show
 
 
 class Device:
@@ -70,7 +70,7 @@ def device(name: str | Device) -> Device:
     if isinstance(name, Device):
         return name
     if not isinstance(name, str):
-        raise DeviceError(f'a device is named by a string such as "cpu" or "gpu:0", but {name!r} came.')
+        raise DeviceError(f'a device is named by a string such as "cpu" or "gpu:0", but {show(name)} came.')
     return _device(_spelled(name))
 
 
@@ -137,7 +137,7 @@ def _device(name: str) -> Device:
     hint = ""
     if name.startswith("gpu") and gpu_count() == 0:
         hint = ' A GPU needs an NVIDIA driver and CuPy: pip install "gradschool[gpu]", then gradschool doctor.'
-    raise DeviceError(f"there is no device {name!r} here; this machine has {', '.join(devices())}.{hint}")
+    raise DeviceError(f"there is no device {show(name)} here; this machine has {', '.join(devices())}.{hint}")
 
 
 def _gpu(index: int) -> Device:
@@ -162,8 +162,8 @@ def _numpy_namespace() -> SimpleNamespace:
     return SimpleNamespace(**names | extras(numpy, numpy.add.at, lambda array: array.item()))
 
 
-@functools.cache
 def _cupy_namespace() -> SimpleNamespace:
+    """One for each GPU: what ``extras`` keeps lies on the device where it was made."""
     import cupy
     import cupyx
 
@@ -188,16 +188,20 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
         """Zeros of ``shape`` with ``values`` added along ``axis`` at ``index``: the transpose of gather."""
         return scatter_add(values, along_axis(index, axis), shape)
 
+    @functools.lru_cache(64)
+    def positions(shape: tuple[int, ...], axis: int) -> list:
+        """For each axis of ``shape`` its own positions, ready to broadcast; None for ``axis``."""
+        grid = []
+        for k, size in enumerate(shape):
+            ones = [1] * len(shape)
+            ones[k] = size
+            grid.append(None if k == axis else xp.arange(size).reshape(ones))
+        return grid
+
     def along_axis(index: Any, axis: int) -> tuple:
         """``index`` completed to one index array per axis: its own positions on all axes but ``axis``."""
-        grid = []
-        for k, size in enumerate(index.shape):
-            if k == axis:
-                grid.append(index)
-            else:
-                ones = [1] * index.ndim
-                ones[k] = size
-                grid.append(xp.arange(size).reshape(ones))
+        grid = list(positions(index.shape, axis))
+        grid[axis] = index
         return tuple(grid)
 
     def gather(array: Any, axis: int, index: Any) -> Any:
@@ -256,6 +260,8 @@ class Generator:
 
     def manual_seed(self, seed: int | None) -> Generator:
         """Start again from ``seed``."""
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | numpy.integer) or seed < 0):
+            raise DtypeError(f"manual_seed: a whole number, 0 or more, was expected, but {show(seed)} came.")
         self.host = numpy.random.default_rng(seed)
         return self
 

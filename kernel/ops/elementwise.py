@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy
 
-from ..errors import DtypeError
+from ..errors import DtypeError, show
 from ..op import BOOL, DEFAULT_FLOAT, ArrayType, Op, broadcast, deliver, dtype_called, is_float, promote
 
 
@@ -319,7 +319,7 @@ class clip(Op):
     def infer(x, low, high):
         for name, limit in (("low", low), ("high", high)):
             if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | float)):
-                raise DtypeError(f"{name} must be a number or None, but {limit!r} came.")
+                raise DtypeError(f"{name} must be a number or None, but {show(limit)} came.")
         if low is None and high is None:
             raise DtypeError("give low, high or both: with neither there is nothing to clip.")
         dtype = promote(x.dtype, *(type(limit) for limit in (low, high) if limit is not None))

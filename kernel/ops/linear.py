@@ -1,7 +1,7 @@
 """Products of matrices and vectors.
 
-Outputs of ``linear`` are laid out batch-last in memory, (features, N) behind the shape (N, features): what follows works
-along the batch, on long contiguous runs. Nothing but the strides shows it.
+Outputs of ``linear`` are laid out batch-last in memory, (features, N) behind the shape (N, features): what follows
+works along the batch, on long contiguous runs. Nothing but the strides shows it.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 
 from ..errors import ShapeError
-from ..op import ArrayType, Op, broadcast, deliver, promote, require_float, spell, unify
+from ..op import BOOL, ArrayType, Op, broadcast, deliver, promote, require_float, spell, unify
 
 
 def _arithmetic(*types: ArrayType):
     """The dtype in which a product computes: any but bool, since a sum of booleans is a count."""
     dtype = promote(*(t.dtype for t in types))
-    if dtype == bool:
+    if dtype == BOOL:
         require_float("a matrix product's operand", dtype)
     return dtype
 
@@ -145,10 +145,14 @@ class linear(Op):
     def forward(xp, x, weight, bias, out=None, transposed=False):
         w = weight.T if transposed else weight
         if x.ndim == 1:
-            return deliver(xp, w.dot(x) + bias, out)
+            y = w.dot(x)
+            y += bias
+            return deliver(xp, y, out)
         y = w.dot(_rows(x).T)
         y += bias[:, None]
-        return deliver(xp, y.T if x.ndim == 2 else y.T.reshape(*x.shape[:-1], len(bias)), out)
+        if x.ndim == 2:
+            return y.T if out is None else deliver(xp, y.T, out)
+        return deliver(xp, y.T.reshape(*x.shape[:-1], len(bias)), out)
 
     def _x(xp, g, y, x, weight, bias, transposed=False):
         w = weight if transposed else weight.T  # (in, out)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from ..errors import DtypeError, ShapeError
-from ..op import ArrayType, Op, broadcast, deliver, promote, require_float, spell, unify
+from ..errors import DtypeError, ShapeError, show
+from ..op import UNSIGNED, ArrayType, Op, broadcast, deliver, promote, require_float, spell, unify
 
 REDUCTIONS = ("mean", "sum", "none")
 
 
 def _check(logits, reduction):
-    if reduction not in REDUCTIONS:
-        raise DtypeError(f'reduction must be "mean", "sum" or "none", but {reduction!r} came.')
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
+        raise DtypeError(f'reduction must be "mean", "sum" or "none", but {show(reduction)} came.')
     require_float("logits", logits.dtype)
     if logits.shape is not None and logits.ndim != 2:
         raise ShapeError(
@@ -36,7 +36,7 @@ def _scaled(g, shape, reduction):
 def _reduce(xp, losses, reduction):
     if reduction == "none":
         return losses
-    total = xp.add.reduce(losses)
+    total = xp.add.reduce(losses, 0)
     return total / len(losses) if reduction == "mean" else total
 
 
@@ -61,8 +61,8 @@ class cross_entropy(Op):
         _check(logits, reduction)
         if labels.dtype not in ("int32", "int64", "uint8"):
             raise DtypeError(
-                f"labels must be class indices of an integer dtype, but they are {labels.dtype}; convert them with .long(), "
-                "or give soft labels of shape (B, C)."
+                f"labels must be class indices of an integer dtype, but they are {labels.dtype}; convert them with "
+                ".long(), or give soft labels of shape (B, C)."
             )
         _no_mean_of_nothing(logits.shape, reduction)
         rows = None if logits.shape is None else logits.shape[:1]
@@ -74,7 +74,7 @@ class cross_entropy(Op):
     def forward(xp, logits, labels, out=None, reduction="mean"):
         n, classes = logits.shape
         # Seen as unsigned, a negative label is a huge one: one comparison finds both kinds, which indexing would not.
-        if n and xp.read(labels.view(f"u{labels.dtype.itemsize}").max()) >= classes:
+        if n and xp.read(labels.view(UNSIGNED[labels.dtype]).max()) >= classes:
             low, high = xp.read(labels.min()), xp.read(labels.max())
             wrong = low if low < 0 else high
             raise ShapeError(f"a label is {wrong}, but logits of shape {logits.shape} have classes 0 to {classes - 1}.")
@@ -104,7 +104,7 @@ class cross_entropy(Op):
 
 
 class soft_cross_entropy(Op):
-    """-Σ target · log softmax(logits) of each row: (B, C) and target distributions (B, C) -> () or, not reduced, (B,)."""
+    """-Σ target · log softmax(logits) of each row: (B, C) and distributions (B, C) -> () or, not reduced, (B,)."""
 
     reads = ("logits target", "logits")
 

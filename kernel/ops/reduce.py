@@ -225,7 +225,7 @@ class argmin(Position):
 
 
 class ExtremeWithIndex(Op, register=False):
-    """An extreme along one axis and where it stands; the element at that index gets the whole gradient, as in PyTorch."""
+    """An extreme along one axis and where it stands; the element there gets the whole gradient, as in PyTorch."""
 
     outputs = 2
     reads = ("y",)

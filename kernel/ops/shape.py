@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
 import numpy
 
-from ..errors import DtypeError, ShapeError
+from ..errors import DtypeError, ShapeError, show
 from ..op import (
     BOOL,
     INTEGERS,
+    UNSIGNED,
     ArrayType,
     Op,
     broadcast,
@@ -20,6 +22,7 @@ from ..op import (
     normalise_axis,
     promote,
     require_number,
+    require_sizes,
     require_whole,
     spell,
     unify,
@@ -30,13 +33,7 @@ def _need_whole(what: str, values: Any) -> None:
     if not isinstance(values, tuple) or any(
         isinstance(v, bool) or not isinstance(v, int | numpy.integer) for v in values
     ):
-        raise DtypeError(f"{what} must be whole numbers, but {values!r} came.")
-
-
-def _need_sizes(shape: Any) -> None:
-    _need_whole("sizes", shape)
-    if any(size < 0 for size in shape):
-        raise ShapeError(f"sizes must not be negative, but {spell(shape)} came.")
+        raise DtypeError(f"{what} must be whole numbers, but {show(values)} came.")
 
 
 def resolve(shape: tuple[int, ...], size: int | None, was: Any) -> tuple[int | None, ...]:
@@ -85,14 +82,14 @@ class broadcast_to(Op):
     vjp = (lambda xp, g, y, x, shape: g,)
 
     def infer(x, shape):
-        _need_sizes(shape)
+        require_sizes("sizes", shape)
         if x.shape is not None and (
             len(x.shape) > len(shape)
             or any(size not in (None, 1, wanted) for size, wanted in zip(x.shape[::-1], shape[::-1], strict=False))
         ):
             raise ShapeError(
-                f"shape {spell(x.shape)} cannot be stretched to {spell(shape)}: aligned at the right, each of its sizes "
-                "must be 1 or the wanted one."
+                f"shape {spell(x.shape)} cannot be stretched to {spell(shape)}: aligned at the right, each of its "
+                "sizes must be 1 or the wanted one."
             )
         return (x,), (ArrayType(shape, x.dtype),)
 
@@ -191,7 +188,7 @@ class pad(Op):
 
     def infer(x, widths, value=0):
         if not isinstance(widths, tuple) or any(not isinstance(w, tuple) or len(w) != 2 for w in widths):
-            raise DtypeError(f"widths must be pairs (before, after), one for each axis, but {widths!r} came.")
+            raise DtypeError(f"widths must be pairs (before, after), one for each axis, but {show(widths)} came.")
         _need_whole("widths", tuple(w for pair in widths for w in pair))
         require_number("value", value)
         if isinstance(value, float) and not is_float(x.dtype):
@@ -305,8 +302,8 @@ class split(Op):
     vjp = (lambda xp, g, y, x, sizes, axis=0: xp.concatenate(g if isinstance(g, tuple) else (g,), axis),)
 
 
-# An index is an attribute of its operation, apart from the arrays in it, which are operands: ``pattern`` holds one entry
-# per position, with slices spelled as tuples (a slice has no hash) and ARRAY where the next operand belongs.
+# An index is an attribute of its operation, apart from the arrays in it, which are operands: ``pattern`` holds one
+# entry per position, with slices spelled as tuples (a slice has no hash) and ARRAY where the next operand belongs.
 ARRAY = "array"
 
 
@@ -331,8 +328,8 @@ def pattern_of(index: Any, is_array: Any) -> tuple[tuple, list]:
             entries.append(int(i))
         else:
             raise DtypeError(
-                f"an index must be a whole number, a slice, None, ... or a tensor of whole numbers or booleans, but {i!r} "
-                f"({type(i).__name__}) came."
+                "an index must be a whole number, a slice, None, ... or a tensor of whole numbers or booleans, but "
+                f"{show(i)} came."
             )
     return tuple(entries), arrays
 
@@ -363,7 +360,7 @@ def _check_indices(xp, pattern, shape, arrays):
 def check_range(xp: Any, index: Any, size: int, axis: int, what: str) -> None:
     """A ShapeError unless -size <= index < size everywhere."""
     # Seen as unsigned, a negative number is a huge one: mostly this one look is enough.
-    if index.size == 0 or xp.read(index.view(f"u{index.dtype.itemsize}").max()) < size:
+    if index.size == 0 or xp.read(index.view(UNSIGNED[index.dtype]).max()) < size:
         return
     low, high = xp.read(index.min()), xp.read(index.max())
     if low < -size or high >= size:
@@ -411,7 +408,8 @@ def indexed(shape: tuple | None, pattern: tuple, indices: tuple) -> tuple | None
         else:
             if size is not None and not -size <= entry < size:
                 raise ShapeError(
-                    f"index {entry} does not exist: axis {axis} of shape {spell(shape)} has size {size}, 0 to {size - 1}."
+                    f"index {entry} does not exist: axis {axis} of shape {spell(shape)} has size {size}, with 0 to "
+                    f"{size - 1}."
                 )
             if indices:
                 places.append((position, len(sizes)))
@@ -420,7 +418,7 @@ def indexed(shape: tuple | None, pattern: tuple, indices: tuple) -> tuple | None
         return tuple(sizes)
     if None in blocks:
         return None
-    together = all(b - a == 1 for (a, _), (b, _) in zip(places, places[1:], strict=False))
+    together = all(b - a == 1 for (a, _), (b, _) in itertools.pairwise(places))
     start = places[0][1] if together else 0
     return (*sizes[:start], *broadcast(*blocks), *sizes[start:])
 
@@ -454,7 +452,7 @@ class scatter_add(Op):
     """Zeros of a shape with x added at an index, repeated positions summed: what indexing does, transposed."""
 
     def infer(x, *indices, pattern, shape):
-        _need_sizes(shape)
+        require_sizes("sizes", shape)
         wanted = indexed(shape, pattern, indices)
         filled = unify("argument x", x.shape, wanted, f"that is what the index takes from shape {spell(shape)}")
         return (ArrayType(filled, x.dtype), *indices), (ArrayType(shape, x.dtype),)
@@ -487,8 +485,8 @@ def _need_along(name, given, shape, k, of):
     )
     if not fits:
         raise ShapeError(
-            f"argument {name} should have shape {spell(wanted)}, or less, because {of} has shape {spell(shape)}, but it "
-            f"has shape {spell(given)}; it needs {len(shape)} axes (unsqueeze adds one)."
+            f"argument {name} should have shape {spell(wanted)}, or less, because {of} has shape {spell(shape)}, but "
+            f"it has shape {spell(given)}; it needs {len(shape)} axes (unsqueeze adds one)."
         )
 
 
@@ -519,7 +517,7 @@ class scatter_along_axis(Op):
     reads = ("index", "")
 
     def infer(x, index, axis, shape):
-        _need_sizes(shape)
+        require_sizes("sizes", shape)
         _need_index(index)
         k = normalise_axis(axis, len(shape))
         filled = unify("argument index", index.shape, x.shape, f"x has shape {spell(x.shape)}")
@@ -558,8 +556,7 @@ class one_hot(Op):
         if is_float(labels.dtype) or labels.dtype == BOOL:
             raise DtypeError(f"labels must be whole numbers, but they are {labels.dtype}; convert them with .long().")
         require_whole("classes", classes)
-        if classes < 0:
-            raise ShapeError(f"classes must not be negative, but {classes} came.")
+        require_sizes("classes", (classes,))
         return (labels,), (ArrayType(None if labels.shape is None else (*labels.shape, classes), dtype_called(dtype)),)
 
     def forward(xp, labels, out=None, classes=None, dtype=None):

@@ -1,0 +1,220 @@
+"""Whatever is typed wrongly is answered by one of the kernel's four errors, in a sentence that says what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+import pytest
+
+import kernel
+from kernel import DeviceError, DtypeError, GradError, ShapeError
+
+OURS = (ShapeError, DtypeError, DeviceError, GradError)
+
+
+def x() -> Any:
+    return kernel.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+
+
+def v() -> Any:
+    return kernel.tensor([1.0, 2.0, 3.0])
+
+
+def whole() -> Any:
+    return kernel.tensor([[0, 1, 2], [2, 1, 0]])
+
+
+def labels() -> Any:
+    return kernel.tensor([0, 2])
+
+
+def truth() -> Any:
+    return kernel.tensor([[True, False, True], [False, False, True]])
+
+
+UNARY = """
+    abs cos exp gelu log neg negative relu sigmoid sign sin softplus sqrt square tanh zeros_like ones_like
+"""
+BINARY = """
+    add div divide eq ge gt le lt maximum minimum element_max mul multiply ne pow power sub subtract
+"""
+REDUCTIONS = "sum mean amax amin all any logsumexp argmax argmin"
+# One good call of every public function: (positional arguments, keywords), made afresh for every use.
+FUNCTIONS: dict[str, Callable[[], tuple[tuple, dict]]] = {
+    **dict.fromkeys(UNARY.split(), lambda: ((x(),), {})),
+    **dict.fromkeys(BINARY.split(), lambda: ((x(), v()), {})),
+    **dict.fromkeys(REDUCTIONS.split(), lambda: ((x(),), {"axis": 1, "keepdims": True})),
+    **dict.fromkeys(("logical_and", "logical_or"), lambda: ((truth(), truth()), {})),
+    "logical_not": lambda: ((truth(),), {}),
+    **dict.fromkeys(("clip", "clamp"), lambda: ((x(), 1, 2.5), {})),
+    "where": lambda: ((truth(), x(), 0.0), {}),
+    **dict.fromkeys(("matmul", "mm"), lambda: ((x(), x().T), {})),
+    "mv": lambda: ((x(), v()), {}),
+    "dot": lambda: ((v(), v()), {}),
+    "linear": lambda: ((x(), kernel.ones(4, 3), kernel.ones(4)), {}),
+    "var": lambda: ((x(), 1, 1, True), {}),
+    "norm": lambda: ((x(), 2), {"axis": 1}),
+    **dict.fromkeys(("max", "min"), lambda: ((x(), 1, True), {})),
+    **dict.fromkeys(("softmax", "log_softmax"), lambda: ((x(), 1), {})),
+    "reshape": lambda: ((x(), (3, 2)), {}),
+    "broadcast_to": lambda: ((x(), (4, 2, 3)), {}),
+    "permute": lambda: ((x(), 1, 0), {}),
+    "transpose": lambda: ((x(), 0, 1), {}),
+    "swapaxes": lambda: ((x(), 0, 1), {}),
+    **dict.fromkeys(("expand_dims", "unsqueeze"), lambda: ((x(), 1), {})),
+    "squeeze": lambda: ((kernel.ones(2, 1), 1), {}),
+    "flatten": lambda: ((x(), 0), {}),
+    "flip": lambda: ((x(), 0), {}),
+    "pad": lambda: ((x(), ((1, 1), (0, 2)), 0.5), {}),
+    **dict.fromkeys(("concatenate", "cat", "stack"), lambda: (([x(), x()], 1), {})),
+    "split": lambda: ((x(), 2, 1), {}),
+    "gather": lambda: ((x(), 1, whole()), {}),
+    "take_along_axis": lambda: ((x(), whole(), 1), {}),
+    "one_hot": lambda: ((labels(), 3, "float32"), {}),
+    "nonzero": lambda: ((x(),), {}),
+    "getitem": lambda: ((x(), (0, labels())), {}),
+    "scatter_add": lambda: ((kernel.ones(2), (labels(),), (3,)), {}),
+    "scatter_along_axis": lambda: ((x(), whole(), 1, (2, 3)), {}),
+    "cross_entropy": lambda: ((x(), labels(), "mean"), {}),
+}
+CREATION: dict[str, Callable[[], tuple[tuple, dict]]] = {
+    "tensor": lambda: (([[1.0, 2.0]], "float32", "cpu"), {}),
+    "from_numpy": lambda: ((numpy.ones(3),), {}),
+    **dict.fromkeys(("empty", "zeros", "ones"), lambda: ((2, 3), {"dtype": "float64", "device": "cpu"})),
+    "full": lambda: (((2, 3), 1.5), {"dtype": "float64", "device": "cpu"}),
+    "eye": lambda: ((2, 3), {"dtype": "float64", "device": "cpu"}),
+    "arange": lambda: ((0, 5, 2), {"dtype": "float64", "device": "cpu"}),
+    "linspace": lambda: ((0, 1, 5), {"dtype": "float64", "device": "cpu"}),
+    "rand": lambda: ((2, 3), {"dtype": "float64", "device": "cpu", "generator": kernel.Generator(0)}),
+    "randn": lambda: ((2, 3), {"dtype": "float64", "device": "cpu", "generator": kernel.Generator(0)}),
+    "randint": lambda: ((0, 5, (2, 3)), {"device": "cpu", "generator": kernel.Generator(0)}),
+    "Tensor": lambda: ((2, 3), {}),
+    "manual_seed": lambda: ((0,), {}),
+    "Generator": lambda: ((0,), {}),
+    "gradcheck": lambda: ((kernel.exp, x()), {}),
+    "grad": lambda: ((x().requires_grad_().sum(), x().requires_grad_()), {}),
+    "Parameter": lambda: (([1.0],), {}),
+}
+METHODS: dict[str, Callable[[], tuple[tuple, dict]]] = {
+    "view": lambda: ((3, 2), {}),
+    "astype": lambda: (("float64",), {}),
+    "to": lambda: (("float64",), {}),
+    "type": lambda: (("LongTensor",), {}),
+    "type_as": lambda: ((whole(),), {}),
+    "cuda": lambda: ((0,), {}),
+    "size": lambda: ((0,), {}),
+    "__getitem__": lambda: (((0, 1),), {}),
+    "__setitem__": lambda: (((0, 1), 5.0), {}),
+    **dict.fromkeys(("add_", "sub_", "mul_", "div_"), lambda: ((x(),), {})),
+    "fill_": lambda: ((1.5,), {}),
+    "copy_": lambda: ((x(),), {}),
+    "backward": lambda: ((x(),), {}),
+    "register_hook": lambda: ((print,), {}),
+    "__add__": lambda: ((x(),), {}),
+    "__rsub__": lambda: ((2.0,), {}),
+    "__pow__": lambda: ((2,), {}),
+    "__matmul__": lambda: ((v(),), {}),
+    "__lt__": lambda: ((x(),), {}),
+    "__and__": lambda: ((x(),), {}),
+    "__len__": lambda: ((), {}),
+    "__float__": lambda: ((), {}),
+    "__bool__": lambda: ((), {}),
+    "__index__": lambda: ((), {}),
+    "item": lambda: ((), {}),
+    "numpy": lambda: ((), {}),
+    "t": lambda: ((), {}),
+    "squeeze": lambda: ((0,), {}),
+}
+WRONG: dict[str, Callable[[], Any]] = {
+    "None": lambda: None,
+    "text": lambda: "text",
+    "list": lambda: [1.0, 2.0],
+    "ragged": lambda: [[1.0], [2.0, 3.0]],
+    "array": lambda: numpy.ones((2, 3)),
+    "object": object,
+    "dict": lambda: {"a": 1},
+    "negative": lambda: -7,
+    "far": lambda: 99,
+    "half": lambda: 1.5,
+    "nan": lambda: float("nan"),
+    "huge": lambda: 10**30,
+    "complex": lambda: 1j,
+    "bool": lambda: True,
+    "far axes": lambda: (0, 99),
+    "same axes": lambda: (1, 1),
+    "half axes": lambda: (0.5, 1),
+    "empty": lambda: (),
+    "nested": lambda: ((1, "a"),),
+    "type": lambda: int,
+    "function": lambda: print,
+    "tensor": lambda: kernel.ones(7, 5, 4),
+    "scalar": lambda: kernel.tensor(2.0),
+    "whole": lambda: kernel.tensor([5, -9]),
+    "truth": lambda: kernel.tensor([True]),
+    "strict": lambda: kernel.ones(2, 3, device="strict"),
+    "list of tensors": lambda: [kernel.ones(2), None],
+}
+
+
+def in_words(error: BaseException) -> bool:
+    message = str(error)
+    return type(error) in OURS and message.endswith(".") and "\n" not in message
+
+
+def attempts() -> list:
+    found = []
+    for kind, table in (("function", FUNCTIONS), ("creation", CREATION), ("method", METHODS)):
+        for name, make in table.items():
+            positional, keywords = make()
+            places = [*range(len(positional)), *keywords]
+            found.extend(pytest.param(kind, table, name, place, id=f"{name}-{place}") for place in places)
+            if kind == "method" and not places:
+                found.append(pytest.param(kind, table, name, None, id=name))
+    return found
+
+
+RECEIVERS: dict[str, Callable[[], Any]] = {
+    "plain": x,
+    "whole": whole,
+    "scalar": lambda: kernel.tensor(1.5),
+    "leaf": lambda: x().requires_grad_(),
+    "result": lambda: x().requires_grad_() * 2,
+    "strict": lambda: kernel.ones(2, 3, device="strict"),
+    "empty": lambda: kernel.ones(0, 3),
+    "read only": lambda: kernel.ones(1, 3).broadcast_to(2, 3),
+}
+
+
+def test_every_public_function_is_tried():
+    assert set(FUNCTIONS) == set(kernel.functional.__all__)
+    names = {name for name in dir(kernel) if not name.startswith("_")}
+    assert set(FUNCTIONS) | set(CREATION) <= names
+
+
+@pytest.mark.parametrize("name", [*FUNCTIONS, *CREATION])
+def test_the_good_call_is_good(name: str):
+    if name != "grad":  # its good call is one that does not depend on the input
+        positional, keywords = (FUNCTIONS | CREATION)[name]()
+        getattr(kernel, name)(*positional, **keywords)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of values, such as log(-7): they are no errors
+@pytest.mark.parametrize(("kind", "table", "name", "place"), attempts())
+def test_wrong_arguments_are_answered_in_words(kind: str, table: dict, name: str, place: Any):
+    """Each argument in turn is replaced by something that hardly belongs there."""
+    receivers = RECEIVERS if kind == "method" else {"": None}
+    for receiver, make_receiver in receivers.items():
+        for wrong, make_wrong in WRONG.items():
+            positional, keywords = table[name]()
+            positional = list(positional)
+            if isinstance(place, int):
+                positional[place] = make_wrong()
+            elif place is not None:
+                keywords[place] = make_wrong()
+            function = getattr(make_receiver(), name) if kind == "method" else getattr(kernel, name)
+            try:
+                function(*positional, **keywords)
+            except Exception as error:
+                assert in_words(error), f"{name} of {receiver}, argument {place}: {wrong}: {type(error)}: {error}"
