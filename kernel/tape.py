@@ -68,7 +68,11 @@ class Record:
 
     def __init__(self, signature: Signature, wanted: int):
         op, inputs = signature.op, signature.inputs
-        rules = [functools.partial(op.vjp, i) if op.vjp else None for i in range(len(inputs))] if op.variadic else op.vjp
+        rules = op.vjp
+        if not any(t.dtype.kind == "f" for t in signature.outputs):  # as of a cast to whole numbers
+            rules = (None,) * len(inputs)
+        elif op.variadic:
+            rules = [functools.partial(op.vjp, i) if op.vjp else None for i in range(len(inputs))]
         self.needs = tuple(i for i in range(len(inputs)) if wanted >> i & 1 and rules[i] is not None)
         self.rules = tuple((rules[i], inputs[i].shape, inputs[i].dtype) for i in self.needs)
         words = set()

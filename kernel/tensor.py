@@ -287,10 +287,12 @@ class Tensor:
         tensor([2., 2.])
         """
         gradients = self._gradients("backward", gradient, None, retain_graph, create_graph)
+        for leaf in [leaf for leaf in gradients if leaf._hooks]:  # first, so that one that raises leaves all as it was
+            g = _run_hooks(leaf._hooks, gradients[leaf], leaf.device)
+            # A copy: the hooks may have kept what they saw, or returned a tensor that is in use elsewhere.
+            gradients[leaf] = g.clone() if create_graph else g.copy()
         for leaf, g in gradients.items():
             before, kind = leaf.grad, leaf._kind
-            if leaf._hooks:
-                g = _run_hooks(leaf._hooks, g, kind.device)
             if create_graph:
                 leaf.grad = g if before is None else before + g
             elif before is None:
@@ -355,7 +357,7 @@ class Tensor:
             def keep(g: Tensor) -> None:
                 tensor = me()
                 if tensor is not None:
-                    tensor.grad = g if tensor.grad is None else tensor.grad + g
+                    tensor.grad = g.clone() if tensor.grad is None else tensor.grad + g
 
             self.register_hook(keep)
 
@@ -949,9 +951,13 @@ def _run_hooks(hooks: Any, g: Any, device: Device) -> Any:
         )
         returned = hook(given)
         if returned is not None:
-            if not isinstance(returned, Tensor) or returned.shape != given.shape:
+            alike = isinstance(returned, Tensor) and all(
+                getattr(returned, fact) == getattr(given, fact) for fact in ("shape", "dtype", "device")
+            )
+            if not alike:
                 raise GradError(
-                    f"hook: a gradient of shape {spell(given.shape)} or None should be returned, but {show(returned)} came."
+                    f"hook: None or a gradient like the one given, {given.dtype} of shape {spell(given.shape)} on "
+                    f"{given.device}, should be returned, but {show(returned)} came."
                 )
             g = returned if isinstance(g, Tensor) else returned._array
     return g
