@@ -68,7 +68,10 @@ def measure(workload: str, sides: dict[str, Side], turns: int) -> dict[str, floa
 def import_milliseconds(turns: int = 9) -> float:
     """The median time of `import kernel` in a fresh interpreter, NumPy's share included."""
     program = "import time; t = time.perf_counter(); import kernel; print((time.perf_counter() - t) * 1000)"
-    runs = [subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True) for _ in range(turns)]
+    runs = [
+        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        for _ in range(turns)
+    ]
     return statistics.median(float(run.stdout) for run in runs)
 
 
@@ -93,7 +96,9 @@ def main() -> int:
         f"NumPy {numpy.__version__}, torch {torch.__version__}; kernel as typed, torch default"
     )
     for threads in options.threads:
-        table = Table("workload", "kernel µs", "torch µs", "ratio", "target", title=f"{threads} thread(s), one training step")
+        table = Table(
+            "workload", "kernel µs", "torch µs", "ratio", "target", title=f"{threads} thread(s), one training step"
+        )
         sides = {name: Side(name, threads) for name in SIDES}
         for name in names:
             found = measure(name, sides, options.turns)

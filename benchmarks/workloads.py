@@ -17,6 +17,7 @@ pass, one backward pass and one update, and returns the parameters.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy
@@ -82,7 +83,7 @@ def _kernel_side() -> dict[str, Callable[[], Step]]:
 
     def net(sizes: tuple[int, ...], batch: int, momentum: float = 0.0) -> Callable[[], Step]:
         def prepare() -> Step:
-            shapes = [shape for n, m in zip(sizes, sizes[1:], strict=False) for shape in ((m, n), (m,))]
+            shapes = [shape for n, m in itertools.pairwise(sizes) for shape in ((m, n), (m,))]
             params = parameters(*shapes)
             velocities = [kernel.zeros(p.shape) for p in params]
             inputs, targets = samples(batch, sizes[0], sizes[-1])
@@ -127,7 +128,7 @@ def _torch_side() -> dict[str, Callable[[], Step]]:
     def network(sizes: tuple[int, ...], momentum: float) -> tuple:
         """Layers and optimizer, with the same numbers in the parameters as on the other side."""
         layers: list = []
-        for n, m in zip(sizes, sizes[1:], strict=False):
+        for n, m in itertools.pairwise(sizes):
             layers += [torch.nn.Linear(n, m), torch.nn.ReLU()]
         model = torch.nn.Sequential(*layers[:-1])
         with torch.no_grad():

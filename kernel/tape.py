@@ -1,8 +1,8 @@
 """The tape: what a computation leaves behind so that its gradient can be found, and the walk back over it.
 
 Every recorded operation is a ``Node``. A node knows the operation, the nodes and leaf tensors that its operands came
-from, and just those arrays that its gradient rules read. ``pull_back`` visits nodes from the newest to the oldest; since
-an operand is always older than its result, that is a topological order.
+from, and just those arrays that its gradient rules read. ``pull_back`` visits nodes from the newest to the oldest;
+since an operand is always older than its result, that is a topological order.
 """
 
 from __future__ import annotations
@@ -141,12 +141,12 @@ class Signature:
 
     def verify(self, array: Any, expected: ArrayType) -> None:
         """Raise where ``forward`` gave something else than ``infer`` announced: a mistake of the operation's author."""
-        if expected.shape is not None and None not in expected.shape:
-            if array.shape != expected.shape or array.dtype != expected.dtype:
-                raise ShapeError(
-                    f"{self.op.name}: infer announced {expected.dtype} of shape {spell(expected.shape)}, but forward "
-                    f"returned {array.dtype} of shape {spell(array.shape)}; correct one of the two."
-                )
+        known = expected.shape is not None and None not in expected.shape
+        if known and (array.shape != expected.shape or array.dtype != expected.dtype):
+            raise ShapeError(
+                f"{self.op.name}: infer announced {expected.dtype} of shape {spell(expected.shape)}, but forward "
+                f"returned {array.dtype} of shape {spell(array.shape)}; correct one of the two."
+            )
         self.plain = self.short
 
 
@@ -289,7 +289,7 @@ def unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
     return g.sum(axis=axes).reshape(shape) if axes else g.reshape(shape)
 
 
-@functools.cache
+@functools.lru_cache(4096)
 def _stretched(shape: tuple[int, ...], original: tuple[int, ...]) -> tuple[int, ...]:
     """The axes of ``shape`` along which ``original`` was repeated."""
     added = len(shape) - len(original)
@@ -310,7 +310,8 @@ def pull_back(
 ) -> dict[Any, Any]:
     """Carry ``gradient`` of output ``index`` of ``root`` back to the leaves (or to ``targets``, keys as in the edges).
 
-    The result holds every leaf that was reached, and of the ``targets`` those inside the graph. Works on arrays; or, where ``lift`` is given, on tensors made by ``lift(array, edge, device)`` and with ``functions``
+    The result holds every leaf that was reached, and of the ``targets`` those inside the graph. Works on arrays; or,
+    where ``lift`` is given, on tensors made by ``lift(array, edge, device)`` and with ``functions``
     in the place of xp, so that the walk is recorded in turn. Nothing is written to any tensor: the caller gets the
     gradients, whole or, where this raises, not at all.
     """
@@ -358,7 +359,8 @@ def _several_incoming(gradients: dict, node: Node, targets: set | None, found: d
     if all(part is None for part in parts):
         return None
     if targets is not None:
-        found.update({_key(node, k): part for k, part in enumerate(parts) if part is not None and _key(node, k) in targets})
+        reached = {_key(node, k): part for k, part in enumerate(parts) if part is not None}
+        found.update({key: part for key, part in reached.items() if key in targets})
     for k, (part, t) in enumerate(zip(parts, types, strict=True)):
         if part is None and t.dtype.kind == "f":
             zeros = node.signature.device.xp.zeros(t.shape, t.dtype)
@@ -373,7 +375,7 @@ def _hooked(node: Node, g: Any, run_hooks: Callable) -> Any:
 
 
 def _lifted(node: Node, lift: Callable) -> tuple[list, Any]:
-    """What ``node`` kept, as tensors that know where they came from. Residuals have no history: rules recompute them."""
+    """What ``node`` kept, as tensors that know where they came from; of residuals, which have no history, None."""
     edges = dict(zip(node.record.needs, node.edges, strict=True))
     saved = [
         value if isinstance(value, ArrayType) or _number(value) else lift(value, edges.get(i), node.signature.device)

@@ -81,7 +81,9 @@ class Tensor:
             require_sizes("Tensor: sizes", args)
             return _wrap(numpy.empty(args, "float32"), device_of("cpu"), cls)
         if len(args) != 1:
-            raise DtypeError(f"Tensor: sizes as whole numbers or one list of data were expected, but {show(args)} came.")
+            raise DtypeError(
+                f"Tensor: whole numbers as sizes or one list of data were expected, but {show(args)} came."
+            )
         return _wrap(_host_array(args[0], numpy.dtype("float32")), device_of("cpu"), cls)
 
     # --- facts ---
@@ -157,7 +159,8 @@ class Tensor:
             raise DtypeError(f"data: a tensor was expected, but a {type(value).__name__} came.")
         if value.shape != self.shape or value.dtype != self.dtype or value.device is not self.device:
             raise ShapeError(
-                f"data: {self.dtype} of shape {spell(self.shape)} on {self.device} was expected, but {value.dtype} of shape "
+                f"data: {self.dtype} of shape {spell(self.shape)} on {self.device} was expected, but "
+                f"{value.dtype} of shape "
                 f"{spell(value.shape)} on {value.device} came."
             )
         self._array = value._array
@@ -182,7 +185,8 @@ class Tensor:
         """
         if self._requires_grad:
             raise GradError(
-                "numpy: NumPy would not record what it does with a tensor that requires a gradient; use .detach().numpy()."
+                "numpy: NumPy would not record what it does with a tensor that requires a gradient; use "
+                ".detach().numpy()."
             )
         if self.device.kind != "cpu":
             raise DeviceError(f"numpy: the tensor is on {self.device}; copy it to the host first: .cpu().numpy().")
@@ -306,13 +310,15 @@ class Tensor:
     def _gradients(self, name: str, gradient: Any, targets: set | None, retain: Any, create: bool) -> dict:
         if not self._requires_grad:
             raise GradError(
-                f"{name}: nothing was recorded for this tensor; make the tensors it depends on with requires_grad=True, and "
+                f"{name}: nothing was recorded for this tensor; make the tensors it depends on with "
+                "requires_grad=True, and "
                 "compute it outside no_grad."
             )
         if gradient is None:
             if self._array.size != 1:
                 raise GradError(
-                    f"{name}: a tensor of shape {spell(self.shape)} has no single slope; reduce it to one number, as with "
+                    f"{name}: a tensor of shape {spell(self.shape)} has no single slope; reduce it to one "
+                    "number, as with "
                     ".sum(), or pass the gradient of the cost with respect to it."
                 )
             one = self._kind.device.xp.empty(self._array.shape, self._array.dtype)
@@ -396,12 +402,14 @@ class Tensor:
                     "`with kernel.no_grad():`, or compute a new tensor."
                 )
             raise GradError(
-                f"{name}: this tensor is the recorded result of {self.grad_fn.name}; compute a new tensor instead, such "
+                f"{name}: this tensor is the recorded result of {self.grad_fn.name}; compute a new tensor "
+                "instead, such "
                 "as y = y + 1."
             )
         if self._kind.device.guard is None and not array.flags.writeable:
             raise GradError(
-                f"{name}: this tensor shares memory that is read only (a stretched view or a read-only array); .clone() "
+                f"{name}: this tensor shares memory that is read only (a stretched view or a read-only "
+                "array); .clone() "
                 "it first."
             )
         self._version[0] += 1
@@ -410,7 +418,8 @@ class Tensor:
     def _in_place(self, name: str, op: type[Op], other: Any, alpha: float = 1) -> Tensor:
         if isinstance(other, Tensor) and other._requires_grad and grad_enabled.get():
             raise GradError(
-                f"{name}: the operand requires a gradient, which a change in place cannot record; use a = a + b, or no_grad."
+                f"{name}: the operand requires a gradient, which a change in place cannot record; use a = a + "
+                "b, or no_grad."
             )
         array, kind = self._writable(name), self._kind
         if kind.dtype.kind == "f" and kind.device.guard is None:
@@ -427,11 +436,13 @@ class Tensor:
             result = _run(op, (self, other if alpha == 1 else other * alpha), _NONE)
         if result.shape != self.shape:
             raise ShapeError(
-                f"{name}: the result has shape {spell(result.shape)}, which does not fit into shape {spell(self.shape)}."
+                f"{name}: the result has shape {spell(result.shape)}, which does not fit into shape "
+                f"{spell(self.shape)}."
             )
         if not numpy.can_cast(result.dtype, self.dtype, "same_kind"):
             raise DtypeError(
-                f"{name}: the result is {result.dtype}, which {self.dtype} cannot hold; convert the tensor with .float()."
+                f"{name}: the result is {result.dtype}, which {self.dtype} cannot hold; convert the tensor "
+                "with .float()."
             )
         array[...] = result._array
         return self
@@ -499,7 +510,8 @@ class Tensor:
         for tensor in tensors:
             if tensor.device is not self.device:
                 raise DeviceError(
-                    f"item assignment: the index is on {tensor.device}, the tensor on {self.device}; move it with .to()."
+                    f"item assignment: the index is on {tensor.device}, the tensor on {self.device}; move it "
+                    "with .to()."
                 )
             if is_float(tensor.dtype):
                 raise DtypeError(f"item assignment: an index must be whole or boolean, but it is {tensor.dtype}.")
@@ -597,7 +609,8 @@ class Tensor:
 
     def __array__(self, *_: Any, **__: Any) -> numpy.ndarray:
         raise DtypeError(
-            "a tensor does not turn into a NumPy array by itself, because on a GPU that would copy unseen; use kernel's "
+            "a tensor does not turn into a NumPy array by itself, because on a GPU that would copy unseen; "
+            "use kernel's "
             "functions on it, or .numpy() to get the array."
         )
 
@@ -614,11 +627,8 @@ class Tensor:
 
     def _number(self, what: str) -> Any:
         if self._array.size != 1:
-            raise ShapeError(
-                f"{what}: a tensor of shape {spell(self.shape)} is not one number; compare a sum or use .any() or .all()."
-                if what == "bool"
-                else f"{what}: a tensor of shape {spell(self.shape)} is not one number; use .tolist(), or index it first."
-            )
+            remedy = "compare a sum, or use .any() or .all()" if what == "bool" else "use .tolist(), or index it first"
+            raise ShapeError(f"{what}: a tensor of shape {spell(self.shape)} is not one number; {remedy}.")
         return self._array.item()
 
     def __bool__(self) -> bool:
@@ -731,7 +741,8 @@ class Tensor:
         result = functional.reshape(self, *shape)
         if result._version is not self._version and result._array.size:
             raise ShapeError(
-                f"view: the elements of this tensor of shape {spell(self.shape)} do not lie in row-major order in memory (it "
+                f"view: the elements of this tensor of shape {spell(self.shape)} do not lie in row-major "
+                "order in memory (it "
                 "was transposed, or computed batch-last); use .reshape(…), which copies where it must."
             )
         return result
@@ -862,7 +873,9 @@ def _run_long(signature: Signature, operands: tuple, arrays: list, attributes: d
     return tuple(tensors) if op.outputs > 1 else tensors[0]
 
 
-def _node(signature: Signature, record: Record, operands: tuple, arrays: list, attributes: dict[str, Any]) -> Node | None:
+def _node(
+    signature: Signature, record: Record, operands: tuple, arrays: list, attributes: dict[str, Any]
+) -> Node | None:
     """What is recorded of a call; None where no rule leads back to an operand that requires a gradient."""
     if not record.needs:
         return None
@@ -906,7 +919,7 @@ def _kind(operand: Any, array: Any) -> ArrayType:
 
 
 def _plain_number(op: type[Op], position: int, operand: Any) -> Any:
-    """A number that is not a tensor, as a Python number; anything else is refused, as a GPU could not take it either."""
+    """What is not a tensor as a Python number; anything else is refused, as a GPU could not take it either."""
     if isinstance(operand, numpy.generic):
         operand = operand.item()
     for kind in (bool, int, float):
@@ -994,7 +1007,8 @@ def grad(
 ) -> Any:
     """d(output)/d(inputs), without touching any ``grad``; with ``create_graph`` it can be differentiated again.
 
-    Returns a tensor, or a tuple of them for several inputs. Raises GradError for an input that output does not depend on.
+    Returns a tensor, or a tuple of them for several inputs. Raises GradError for an input on which output does not
+    depend.
 
     >>> x = kernel.tensor(3.0, requires_grad=True)
     >>> slope = kernel.grad(x ** 3, x, create_graph=True)

@@ -1,8 +1,8 @@
 """Devices: where arrays live, and which namespace ``xp`` computes on them. The only file that imports CuPy.
 
-A device is "cpu" (NumPy), "gpu:0", "gpu:1", … (CuPy) or "strict" (NumPy behind an array type that refuses every implicit
-conversion, as CuPy's does, so that code for the GPU can be tested without one). Operations receive ``device.xp``: the
-functions of NumPy, and beside them the few that NumPy and CuPy spell differently.
+A device is "cpu" (NumPy), "gpu:0", "gpu:1", … (CuPy) or "strict" (NumPy behind an array type that refuses every
+implicit conversion, as CuPy's does, so that code for the GPU can be tested without one). Operations receive
+``device.xp``: the functions of NumPy, and beside them the few that NumPy and CuPy spell differently.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def gpu_count() -> int:
                 return 0
         return cupy.cuda.runtime.getDeviceCount()
     except (RuntimeError, ImportError, OSError):
-        # No driver (a RuntimeError of CuPy), no card, or no compiler library: asking the driver alone would have said yes.
+        # No driver (a RuntimeError of CuPy), no card, or no compiler library: the driver alone would have said yes.
         return 0
 
 
@@ -209,7 +209,7 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
         return array[along_axis(index, axis)]
 
     def stretch(value: Any, shape: tuple[int, ...]) -> Any:
-        """``value`` repeated to fill ``shape``, written out: NumPy's broadcast_to takes longer than filling a small array."""
+        """``value`` repeated to fill ``shape``, written out: faster than NumPy's broadcast_to for small arrays."""
         result = xp.empty(shape, value.dtype)
         result[...] = value
         return result
