@@ -333,8 +333,9 @@ def pull_back(
             continue
         if node.hooks is not None:
             g = _hooked(node, g, run_hooks)
-        for part, edge in zip(node.parts(g, lift, functions), node.edges, strict=True):
-            parent, position = edge
+        edges = iter(node.edges)
+        for part in node.parts(g, lift, functions):
+            edge = parent, position = next(edges)
             key = edge if position else parent
             if key in gradients:
                 part = gradients[key] + part

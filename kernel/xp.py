@@ -189,18 +189,18 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
         return scatter_add(values, along_axis(index, axis), shape)
 
     @functools.lru_cache(64)
-    def positions(shape: tuple[int, ...], axis: int) -> list:
-        """For each axis of ``shape`` its own positions, ready to broadcast; None for ``axis``."""
+    def positions(shape: tuple[int, ...]) -> list:
+        """For each axis of ``shape`` its positions 0, 1, …, ready to broadcast; kept, so never to be written to."""
         grid = []
         for k, size in enumerate(shape):
             ones = [1] * len(shape)
             ones[k] = size
-            grid.append(None if k == axis else xp.arange(size).reshape(ones))
+            grid.append(xp.arange(size).reshape(ones))
         return grid
 
     def along_axis(index: Any, axis: int) -> tuple:
         """``index`` completed to one index array per axis: its own positions on all axes but ``axis``."""
-        grid = list(positions(index.shape, axis))
+        grid = list(positions(index.shape))
         grid[axis] = index
         return tuple(grid)
 
@@ -231,6 +231,7 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
     return {
         "along_axis": along_axis,
         "gather": gather,
+        "positions": positions,
         "read": read,
         "scatter_add": scatter_add,
         "scatter_along_axis": scatter_along_axis,

@@ -81,14 +81,15 @@ class cross_entropy(Op):
         # Batch-last, (C, B): reductions run along the batch, and one flat index finds each sample's own class.
         scores = xp.ascontiguousarray(logits.T)
         chosen = xp.multiply(labels, n, dtype="int64")
-        chosen += xp.arange(n)
+        chosen += xp.positions((n,))[0]
         scores = scores - scores.max(axis=0)
         probabilities = xp.exp(scores)
         total = xp.add.reduce(probabilities, 0)
         losses = xp.log(total)
         losses -= scores.reshape(-1)[chosen]
         probabilities /= total
-        return (deliver(xp, _reduce(xp, losses, reduction), out and out[0]),), (probabilities, chosen)
+        loss = _reduce(xp, losses, reduction)
+        return (loss if out is None else deliver(xp, loss, out[0]),), (probabilities, chosen)
 
     def _logits(xp, g, y, logits, labels, probabilities, chosen, reduction="mean"):
         if probabilities is None:  # second order: they must depend on the logits
