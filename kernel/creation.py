@@ -77,7 +77,7 @@ def from_numpy(array: numpy.ndarray) -> Tensor:
             f"from_numpy: memory of dtype {array.dtype} cannot be shared; there are {', '.join(map(str, DTYPES))}. "
             "Convert the array with .astype(…) first."
         )
-    return _wrap(array, device_of("cpu"))
+    return _wrap(array if type(array) is numpy.ndarray else numpy.asarray(array), device_of("cpu"))
 
 
 def empty(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_grad: bool = False) -> Tensor:

@@ -206,6 +206,7 @@ def clip(x: Any, low: float | None = None, high: float | None = None) -> Any:
     >>> kernel.clip(kernel.tensor([-2.0, 0.5, 7.0]), 0, 1)
     tensor([0. , 0.5, 1. ])
     """
+    low, high = (limit.item() if isinstance(limit, numpy.generic) else limit for limit in (low, high))
     return apply(elementwise.clip, x, low=low, high=high)
 
 
@@ -779,6 +780,7 @@ def pad(x: Any, widths: Any, value: float = 0) -> Any:
             )
         pairs = [widths[k : k + 2] for k in range(0, len(widths), 2)][::-1]
         widths = ((0, 0),) * (ndim - len(pairs)) + tuple(pairs)
+    value = value.item() if isinstance(value, numpy.generic) else value
     return apply(shapes.pad, x, widths=widths, value=value)
 
 

@@ -82,7 +82,7 @@ def _unwrap(value: Any) -> Any:
         return value._host
     if isinstance(value, list | tuple):
         return type(value)(_unwrap(v) for v in value)
-    if isinstance(value, _PLAIN):
+    if isinstance(value, _PLAIN) and not isinstance(value, numpy.generic):
         return value
     raise TypeError(
         f"a strict array meets a {type(value).__name__}: the GPU would refuse it; send it to the device first"

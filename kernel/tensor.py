@@ -393,7 +393,7 @@ class Tensor:
     # --- writing in place ---
 
     def _writable(self, name: str) -> Any:
-        """The array, if it may be written to here and now; whoever reads it at backward will notice."""
+        """The array, if it may be written to here and now; the writer then counts the version up."""
         array = self._array
         if self._requires_grad and grad_enabled.get():
             if self.grad_fn is None:
@@ -402,25 +402,26 @@ class Tensor:
                     "`with kernel.no_grad():`, or compute a new tensor."
                 )
             raise GradError(
-                f"{name}: this tensor is the recorded result of {self.grad_fn.name}; compute a new tensor "
-                "instead, such "
-                "as y = y + 1."
+                f"{name}: this tensor is the recorded result of {self.grad_fn.name}; compute a new tensor instead, "
+                "such as y = y + 1."
             )
         if self._kind.device.guard is None and not array.flags.writeable:
             raise GradError(
-                f"{name}: this tensor shares memory that is read only (a stretched view or a read-only "
-                "array); .clone() "
-                "it first."
+                f"{name}: this tensor shares memory that is read only (a stretched view or a read-only array); "
+                ".clone() it first."
             )
-        self._version[0] += 1
         return array
 
     def _in_place(self, name: str, op: type[Op], other: Any, alpha: float = 1) -> Tensor:
         if isinstance(other, Tensor) and other._requires_grad and grad_enabled.get():
             raise GradError(
-                f"{name}: the operand requires a gradient, which a change in place cannot record; use a = a + "
-                "b, or no_grad."
+                f"{name}: the operand requires a gradient, which a change in place cannot record; use a = a + b, or "
+                "no_grad."
             )
+        if type(alpha) not in _NUMBERS:
+            require_number(f"{name}: argument alpha", alpha)
+        if not isinstance(other, Tensor):
+            other = _plain_number(op, 1, other)
         array, kind = self._writable(name), self._kind
         if kind.dtype.kind == "f" and kind.device.guard is None:
             # Nothing to convert and nothing to stretch: straight into the memory.
@@ -428,16 +429,17 @@ class Tensor:
                 if other._kind is kind:
                     theirs = other._array if alpha == 1 else other._array * alpha
                     op.forward(kind.device.xp, array, theirs, out=array)
+                    self._version[0] += 1
                     return self
-            elif type(other) in _NUMBERS:
+            else:
                 op.forward(kind.device.xp, array, other * alpha, out=array)
+                self._version[0] += 1
                 return self
         with _grad_mode(False):
             result = _run(op, (self, other if alpha == 1 else other * alpha), _NONE)
         if result.shape != self.shape:
             raise ShapeError(
-                f"{name}: the result has shape {spell(result.shape)}, which does not fit into shape "
-                f"{spell(self.shape)}."
+                f"{name}: the result has shape {spell(result.shape)}, which does not fit into {spell(self.shape)}."
             )
         if not numpy.can_cast(result.dtype, self.dtype, "same_kind"):
             raise DtypeError(
@@ -445,6 +447,7 @@ class Tensor:
                 "with .float()."
             )
         array[...] = result._array
+        self._version[0] += 1
         return self
 
     def add_(self, other: Any, alpha: float = 1) -> Tensor:
@@ -499,6 +502,7 @@ class Tensor:
             value = self.device.from_host(_host_array(value, self.dtype))
         try:
             self._writable("item assignment")[where] = value
+            self._version[0] += 1
         except (ValueError, IndexError) as error:
             raise ShapeError(f"item assignment: into shape {spell(self.shape)}: {error}.") from None
         except OverflowError as error:
@@ -604,8 +608,18 @@ class Tensor:
         return _run(elementwise.logical_not, (self,), _NONE)
 
     __hash__ = object.__hash__
-    # NumPy must not take a tensor apart: array + tensor comes here and is refused in words.
-    __array_ufunc__ = None
+
+    def __array_ufunc__(self, function: Any, method: str, *operands: Any, **_: Any) -> Tensor:
+        """NumPy must not take a tensor apart: beside its scalars a tensor computes itself, all else is refused."""
+        name = "divide" if function is numpy.divide else function.__name__
+        ours = getattr(functional, _COMPARISONS.get(name, name), None)
+        numbers = [o.item() for o in operands if isinstance(o, numpy.generic | numpy.ndarray) and o.ndim == 0]
+        if ours and method == "__call__" and len(operands) == 2 and len(numbers) == 1:
+            return ours(numbers[0], self) if operands[1] is self else ours(self, numbers[0])
+        raise DtypeError(
+            f"{name}: NumPy's functions and arrays do not take kernel tensors; use kernel's functions on tensors, or "
+            ".numpy() to get the array."
+        )
 
     def __array__(self, *_: Any, **__: Any) -> numpy.ndarray:
         raise DtypeError(
@@ -899,6 +913,14 @@ def _node(
     return node
 
 
+_COMPARISONS = {
+    "equal": "eq",
+    "not_equal": "ne",
+    "less": "lt",
+    "less_equal": "le",
+    "greater": "gt",
+    "greater_equal": "ge",
+}
 _NUMBERS = frozenset((float, int, bool))
 _UNGUARDED = contextlib.nullcontext()
 _PLAIN_ERRORS = (ShapeError, DtypeError, OverflowError, IndexError)
@@ -993,6 +1015,8 @@ def _host_array(data: Any, dtype: numpy.dtype | None) -> numpy.ndarray:
             dtype = numpy.dtype("float32")
     if array.dtype.kind not in "fiub" or (array.size == 0 and array.dtype == object):
         raise DtypeError(f"tensor: numbers or booleans were expected, but {show(data)} came.")
+    if not array.dtype.isnative:  # as files of other machines have it
+        array = array.astype(array.dtype.newbyteorder("="))
     if dtype is None and array.dtype not in DTYPES:
         dtype = numpy.dtype("int64") if array.dtype.kind in "iu" else None
     return array.astype(dtype_of(array.dtype if dtype is None else dtype), copy=False)
