@@ -291,6 +291,9 @@ class Tensor:
         tensor([2., 2.])
         """
         gradients = self._gradients("backward", gradient, None, retain_graph, create_graph)
+        for leaf in gradients:
+            if leaf.grad is not None and getattr(leaf.grad, "_kind", None) is not leaf._kind:
+                _check_grad(leaf)
         for leaf in [leaf for leaf in gradients if leaf._hooks]:  # first, so that one that raises leaves all as it was
             g = _run_hooks(leaf._hooks, gradients[leaf], leaf.device)
             # A copy: the hooks may have kept what they saw, or returned a tensor that is in use elsewhere.
@@ -976,6 +979,20 @@ def _lift(array: Any, edge: tuple | None, device: Device) -> Tensor:
         tensor.grad_fn, tensor._index = edge
         tensor._requires_grad = True
     return tensor
+
+
+def _check_grad(leaf: Tensor) -> None:
+    """Raise unless what was assigned to the ``grad`` of a leaf can take a gradient."""
+    if not isinstance(leaf.grad, Tensor):
+        raise GradError(
+            f"backward: grad of a leaf is {show(leaf.grad)}, to which no gradient can be added; set it to None, or call "
+            "its .zero_()."
+        )
+    if any(getattr(leaf.grad, fact) != getattr(leaf, fact) for fact in ("shape", "dtype", "device")):
+        raise GradError(
+            f"backward: grad of a leaf is {leaf.grad.dtype} of shape {spell(leaf.grad.shape)} on {leaf.grad.device}, but "
+            f"the leaf is {leaf.dtype} of shape {spell(leaf.shape)} on {leaf.device}; set it to None."
+        )
 
 
 def _run_hooks(hooks: Any, g: Any, device: Device) -> Any:

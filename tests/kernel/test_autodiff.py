@@ -193,6 +193,16 @@ def test_a_failed_backward_changes_nothing():
     assert values(x.grad) == before and w.grad is None
 
 
+@pytest.mark.parametrize("wrong", (0, 0.0, [0.0], numpy.zeros(1), kernel.ones(2), kernel.ones(1, dtype="float64")))
+def test_a_grad_that_takes_no_gradient(wrong: Any):
+    """`w.grad = 0` is what many write for `w.grad = None`."""
+    x, w = leaf([1.0]), leaf([2.0])
+    w.grad = wrong
+    with pytest.raises(GradError, match=r"grad of a leaf is.*None"):
+        (x * w).backward()
+    assert x.grad is None
+
+
 def test_non_scalar_is_refused_in_words():
     x = leaf([1.0, 2.0])
     with pytest.raises(GradError, match=r"backward: .*\(2,\).*\.sum\(\)"):
