@@ -644,7 +644,7 @@ class Tensor:
 
     def _number(self, what: str) -> Any:
         if self._array.size != 1:
-            remedy = "compare a sum, or use .any() or .all()" if what == "bool" else "use .tolist(), or index it first"
+            remedy = "compare a sum or use .any() or .all()" if what == "bool" else "use .tolist(), or index it first"
             raise ShapeError(f"{what}: a tensor of shape {spell(self.shape)} is not one number; {remedy}.")
         return self._array.item()
 
@@ -985,13 +985,13 @@ def _check_grad(leaf: Tensor) -> None:
     """Raise unless what was assigned to the ``grad`` of a leaf can take a gradient."""
     if not isinstance(leaf.grad, Tensor):
         raise GradError(
-            f"backward: grad of a leaf is {show(leaf.grad)}, to which no gradient can be added; set it to None, or call "
-            "its .zero_()."
+            f"backward: grad of a leaf is {show(leaf.grad)}, to which no gradient can be added; set it to None, or "
+            "call its .zero_()."
         )
     if any(getattr(leaf.grad, fact) != getattr(leaf, fact) for fact in ("shape", "dtype", "device")):
         raise GradError(
-            f"backward: grad of a leaf is {leaf.grad.dtype} of shape {spell(leaf.grad.shape)} on {leaf.grad.device}, but "
-            f"the leaf is {leaf.dtype} of shape {spell(leaf.shape)} on {leaf.device}; set it to None."
+            f"backward: grad of a leaf is {leaf.grad.dtype} of shape {spell(leaf.grad.shape)} on {leaf.grad.device}, "
+            f"but the leaf is {leaf.dtype} of shape {spell(leaf.shape)} on {leaf.device}; set it to None."
         )
 
 
