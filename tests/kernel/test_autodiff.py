@@ -661,6 +661,65 @@ def test_the_penalty_of_a_gradient():
     numpy.testing.assert_allclose(w.grad.numpy()[0], expected, rtol=1e-5)
 
 
+# What both libraries spell alike, made of what the random programs below draw from.
+STEPS = {
+    "exp": lambda lib, a: a.exp() * 0.1,
+    "tanh": lambda lib, a: a.tanh(),
+    "square": lambda lib, a: a * a,
+    "power": lambda lib, a: (a * a + 1) ** 0.5,
+    "sum": lambda lib, a: lib.sum(a, 1, keepdim=True) + a,
+    "transpose": lambda lib, a: a.T,
+    "rows": lambda lib, a: a[lib.tensor([1, 0, 1])],
+    "column": lambda lib, a: a[:, :1] * a,
+    "softmax": lambda lib, a: lib.softmax(a, 1),
+    "max": lambda lib, a: lib.max(a, 1)[0].unsqueeze(1) * a,
+    "concatenate": lambda lib, a: lib.cat([a, a * 2], 1),
+    "stack": lambda lib, a: lib.stack([a, a * 2], 1)[:, 0],
+    "product": lambda lib, a: a @ a.T,
+    "variance": lambda lib, a: lib.var(a, 1, keepdim=True) + a,
+    "split": lambda lib, a: lib.split(a, 2, 1)[0] * lib.split(a, 2, 1)[-1].mean(),
+    "outer": lambda lib, a: a.reshape(-1, 1) * a.reshape(1, -1)[:, :2],
+    "where": lambda lib, a: lib.where(a > 0.1, a, a * 0.3),
+    "norm": lambda lib, a: a / a.norm(),
+    "clip": lambda lib, a: a.clip(-0.7, 0.9),
+    "flip": lambda lib, a: lib.flip(a, (0,)) + a,
+    "maximum": lambda lib, a: lib.maximum(a, a.T[:1, :1]),
+}
+
+
+@pytest.mark.oracle
+def test_random_programs_as_torch():
+    """Gradients of first and second order of 60 programs that nobody thought of."""
+    import torch
+
+    for seed in range(60):
+        rng = numpy.random.default_rng(seed)
+        data, push = rng.normal(size=(2, 2)), rng.normal(size=(2, 2))
+        x, theirs = leaf(data), torch.tensor(data, requires_grad=True)
+        a, b, program = x, theirs, []
+        for name in rng.choice(sorted(STEPS), 5):
+            if min(a.shape) < 2 or a.numel() > 500:
+                break
+            a, b = STEPS[name](kernel, a), STEPS[name](torch, b)
+            program.append(str(name))
+        weight = rng.normal(size=a.shape)
+        first = kernel.grad((a * kernel.tensor(weight)).sum(), x, create_graph=True)
+        (expected,) = torch.autograd.grad((b * torch.tensor(weight)).sum(), theirs, create_graph=True)
+        numpy.testing.assert_allclose(
+            first.detach().numpy(), expected.detach().numpy(), rtol=1e-7, atol=1e-9, err_msg=f"{seed}: {program}"
+        )
+        pushed, expected_push = (first * kernel.tensor(push)).sum(), (expected * torch.tensor(push)).sum()
+        second = numpy.zeros((2, 2))
+        if pushed.requires_grad:
+            pushed.backward()
+            second = second if x.grad is None else x.grad.numpy()
+        (expected,) = (
+            torch.autograd.grad(expected_push, theirs, allow_unused=True) if expected_push.grad_fn else (None,)
+        )
+        expected = numpy.zeros((2, 2)) if expected is None else expected.numpy()
+        numpy.testing.assert_allclose(second, expected, rtol=1e-6, atol=1e-8, err_msg=f"{seed}: {program}")
+
+
 # --- long chains, memory --------------------------------------------------------------------------------------------
 
 
