@@ -375,6 +375,7 @@ row(
         x, weight.T if transposed else weight, bias
     ),
     call(u(5, 3), u(4, 3), u(4)),
+    call(u(3, 3), u(3, 3), u(3)),
     call(u(5, 3), u(3, 4), u(4), transposed=True),
     call(u(2, 5, 3), u(4, 3), u(4)),
     call(u(2, 5, 3), u(3, 4), u(4), transposed=True),
@@ -806,6 +807,8 @@ INDEXINGS = [
     ((2, 3, 4), ("array", FULL, "array"), (numpy.array([[1], [0]]), numpy.array([3, 3]))),
     ((2, 3, 4), (FULL, "array", "array"), (numpy.array([2, 2]), numpy.array([0, 0]))),
     ((2, 3, 4), (FULL, "array", None, 1), (numpy.array([2, 2]),)),
+    ((2, 3, 2, 4), (FULL, "array", FULL, "array"), (numpy.array([2, 2, 0]), numpy.array([0, 3, 3]))),
+    ((2, 3, 2, 4), (FULL, 1, FULL, "array"), (numpy.array([0, 3, 3]),)),
     ((2, 3, 4), (Ellipsis, "array"), (numpy.array(2),)),
     ((3, 4), (FULL, "array"), (numpy.zeros(0, int),)),
 ]
