@@ -24,8 +24,15 @@ import kernel
 CELL = "<your cell>"
 PLAIN_KINDS = "biufc"
 DEEPEST = 12
+LONGEST_TEXT = 10_000
+
+LARGEST_RESULT = 64 << 20
 
 Arrays = dict[str, np.ndarray]
+
+
+class TooLarge(ValueError):
+    """A result that is not worth carrying to the check."""
 
 
 def pack(value: Any, arrays: Arrays, depth: int = 0) -> Any:
@@ -34,10 +41,14 @@ def pack(value: Any, arrays: Arrays, depth: int = 0) -> Any:
     def keep(kind: str, array: np.ndarray, **more: Any) -> dict:
         if array.dtype.kind not in PLAIN_KINDS:
             return {"other": f"array of {array.dtype.name} values"}
+        if array.nbytes > LARGEST_RESULT:
+            raise TooLarge("a result that is too large")
         key = f"a{len(arrays)}"
-        arrays[key] = array
+        arrays[key] = np.array(array)
         return {kind: key, **more}
 
+    if type(value) is str and len(value) > LONGEST_TEXT:
+        return {"other": f"string of {len(value):,} characters"}
     if value is None or type(value) in (bool, float, str):
         return value
     if type(value) is int and abs(value) < 2**63:
@@ -45,11 +56,11 @@ def pack(value: Any, arrays: Arrays, depth: int = 0) -> Any:
     if value is Ellipsis:
         return {"open": True}
     if isinstance(value, kernel.Tensor):
-        return keep("tensor", np.array(value.detach().cpu().numpy()), requires_grad=bool(value.requires_grad))
+        return keep("tensor", value.detach().cpu().numpy(), requires_grad=bool(value.requires_grad))
     if isinstance(value, np.ndarray):
-        return keep("array", np.array(value))
+        return keep("array", np.asarray(value))
     if isinstance(value, np.generic):
-        return keep("scalar", np.array(value))
+        return keep("scalar", np.asarray(value))
     if isinstance(value, np.dtype):
         return {"dtype": value.name}
     if isinstance(value, type) and issubclass(value, np.generic):
@@ -125,6 +136,7 @@ def run(job: dict, arrays: Arrays, arm: Callable[[], None] = lambda: None) -> It
     before = set(namespace)
     cases = [unpack(case, arrays, device) for case in job["cases"]]
     arm()
+    del arm
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -180,12 +192,12 @@ def describe(error: BaseException) -> dict:
         step = step.tb_next
     if isinstance(error, SyntaxError) and error.filename == CELL:
         line = error.lineno
-    bases = [each.__name__ for each in type(error).__mro__]
-    return {
-        "type": type(error).__name__,
-        "bases": bases,
-        "message": str(error)[:2000],
-        "name": str(getattr(error, "name", None) or "")[:200],
-        "line": line,
-        "depth": depth,
-    }
+    description = {"type": "an error", "bases": [], "message": "", "name": "", "line": line, "depth": depth}
+    try:
+        description["bases"] = [str(each.__name__) for each in type(error).__mro__]
+        description["type"] = description["bases"][0]
+        description["name"] = str(getattr(error, "name", None) or "")[:200]
+        description["message"] = str(error)[:2000]
+    except BaseException:  # The error is the answer's own, and so are its methods: what they raise is no news.
+        description["message"] = "its message cannot be shown"
+    return description

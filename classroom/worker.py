@@ -8,17 +8,22 @@ What stands here decides nothing about right and wrong. The answer shares this p
 patched; all that it reaches is its own result. Reference, misconceptions and comparison are elsewhere.
 """
 
+import _signal
 import importlib.machinery
 import importlib.util
 import json
 import os
+import signal
 import struct
 import sys
 
 REFUSED_EVENTS = (
+    "code.",
+    "cpython.",
     "ctypes.",
     "fcntl.",
     "ftplib.",
+    "gc.",
     "http.",
     "mmap.",
     "msvcrt.",
@@ -48,6 +53,7 @@ REFUSED_EVENTS = (
     "signal.",
     "smtplib.",
     "socket.",
+    "sqlite3.",
     "subprocess.",
     "syslog.",
     "tempfile.",
@@ -57,6 +63,20 @@ REFUSED_EVENTS = (
     "_winapi.",
 )
 READING_EVENTS = ("open", "os.listdir", "os.scandir", "os.listdrives", "os.chdir")
+# Extension modules that reach files, programs or other interpreters without an audit event.
+REFUSED_MODULES = (
+    "_curses",
+    "_dbm",
+    "_gdbm",
+    "_interpreters",
+    "_posixsubprocess",
+    "_ssl",
+    "_testcapi",
+    "_testinternalcapi",
+    "_tkinter",
+    "_xxsubinterpreters",
+    "readline",
+)
 
 
 class OnlyThese(importlib.machinery.PathFinder):
@@ -71,47 +91,56 @@ class OnlyThese(importlib.machinery.PathFinder):
         return None
 
 
-def guard(packages: list[str]):
-    """An audit hook that refuses what an answer has no business with, and the function that arms it.
+def guard(packages, kind=type, text=str, number=int, refusal=PermissionError):
+    """A function that sets up an audit hook, which refuses what an answer has no business with.
 
-    It is a guard, not a confinement: it stops mistakes and simple tricks, and code that works on CPython's own memory
-    gets round it.
+    The hook trusts nothing that an answer can patch: no module, no builtin, no method of a class that can be derived
+    from, no state that could be switched off; whatever it uses stands in its own closure. So a path counts by its
+    letters alone, and one that is not an exact `str`, or steps up with `..`, is refused. It is a guard still and no
+    confinement: code that works on CPython's own memory gets round it.
     """
-    real, separator = os.path.realpath, os.sep
-    readable = tuple(real(folder) + separator for folder in (*sys.path, *packages))
-    libraries = tuple(real(folder) + separator for folder in packages)
-    strangers = (f"{separator}site-packages{separator}", f"{separator}dist-packages{separator}")
+    folders = {each for folder in (*sys.path, *packages) for each in (folder, os.path.realpath(folder))}
+    readable = tuple(folder + os.sep for folder in folders)
+    libraries = tuple(folder + os.sep for package in packages for folder in (package, os.path.realpath(package)))
+    strangers = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
     writing = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-    armed = False
+    separator, refused, reading, modules = os.sep, REFUSED_EVENTS, READING_EVENTS, REFUSED_MODULES
 
-    def may_read(path) -> bool:
-        if path is None:
+    def may_read(path):
+        if kind(path) is not text or ".." in path:
             return False
-        path = real(os.fsdecode(path))
         inside = path + separator
         if inside.startswith(libraries):
             return True
-        return inside.startswith(readable) and not any(folder in inside for folder in strangers)
+        for stranger in strangers:
+            if stranger in inside:
+                return False
+        return inside.startswith(readable)
+
+    def name_of(path):
+        return path if kind(path) is text else "what is no plain path"
 
     def hook(event, arguments):
-        if not armed:
-            return
-        if event.startswith(REFUSED_EVENTS):
-            raise PermissionError(f"an answer may not use {event}")
-        if event in READING_EVENTS and not isinstance(arguments[0] if arguments else None, int):
+        if event.startswith(refused):
+            raise refusal(f"an answer may not use {event}")
+        if event in reading:
             path = arguments[0] if arguments else None
+            if kind(path) is number:
+                return
             if not may_read(path):
-                raise PermissionError(f"an answer may not read {path if path is not None else 'this folder'}")
+                raise refusal(f"an answer may not read {name_of(path)}")
             if event == "open" and (arguments[2] or 0) & writing:
-                raise PermissionError(f"an answer may not write {path}")
-        elif event == "import" and arguments[1] is not None and not may_read(arguments[1]):
-            raise PermissionError(f"an answer may not load {arguments[1]}")
+                raise refusal(f"an answer may not write {path}")
+        elif event == "import":
+            name, path = arguments[:2]
+            if kind(name) is not text or name.rpartition(".")[2] in modules:
+                raise refusal(f"an answer may not import {name_of(name)}")
+            if path is not None and not may_read(path):
+                raise refusal(f"an answer may not load {name_of(path)}")
 
-    def arm():
-        nonlocal armed
-        armed = True
+    def arm(add=sys.addaudithook):
+        add(hook)
 
-    sys.addaudithook(hook)
     return arm
 
 
@@ -163,8 +192,11 @@ def main() -> None:
     program = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(program)
 
+    # The one way to signal another process that no audit event announces.
+    for module in (signal, _signal):
+        vars(module).pop("pidfd_send_signal", None)
     limit(settings["memory"], settings["seconds"])
-    arm = guard([os.path.dirname(package.__file__) for package in (kernel, numpy)])
+    packages = [os.path.dirname(package.__file__) for package in (kernel, numpy)]
 
     def send(message: bytes, write=os.write, pack=struct.pack) -> None:
         view = memoryview(pack(">Q", len(message)) + message)
@@ -177,8 +209,11 @@ def main() -> None:
     # input() then ends at once, instead of waiting for somebody who is not there.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
 
+    # Where an answer breaks what this process itself needs, no traceback of ours stands among its prints.
+    sys.excepthook = lambda *exception: None
     to_bytes, flush, leave = program.to_bytes, (sys.stdout.flush, sys.stderr.flush), os._exit
-    for tree, values in program.run(job, arrays, arm):
+    # No frame keeps the guard under a name: it would lead an answer to the hook.
+    for tree, values in program.run(job, arrays, guard(packages)):
         send(to_bytes(tree, values))
     for each in flush:
         each()

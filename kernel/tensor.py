@@ -324,9 +324,8 @@ class Tensor:
                     "number, as with "
                     ".sum(), or pass the gradient of the cost with respect to it."
                 )
-            one = self._kind.device.xp.empty(self._array.shape, self._array.dtype)
-            one.fill(1)
-            gradient = _of_kind(one, self._kind)
+            gradient = self._kind.device.xp.empty(self._array.shape, self._array.dtype)
+            gradient.fill(1)
         elif not isinstance(gradient, Tensor):
             kind = type(gradient).__name__
             raise DtypeError(f"{name}: gradient should be a tensor, but a {kind} came; use kernel.tensor(…).")
@@ -340,17 +339,20 @@ class Tensor:
             )
         else:
             gradient = gradient.astype(self.dtype)
+            gradient = gradient if create else gradient._array
         root = self.grad_fn
         if root is None:
-            root, gradient = self, gradient.clone()
+            root, gradient = self, gradient.clone() if isinstance(gradient, Tensor) else gradient.copy()
         retain = create if retain is None else retain
+        device = self._kind.device
         if create:
+            gradient = gradient if isinstance(gradient, Tensor) else _wrap(gradient, device)
             with _grad_mode(True):
                 return pull_back(root, self._index, gradient, targets, retain, _lift, functional, _run_hooks)
-        if self.device.guard is None:
-            return pull_back(root, self._index, gradient._array, targets, retain, None, None, _run_hooks)
-        with self.device.guard():
-            return pull_back(root, self._index, gradient._array, targets, retain, None, None, _run_hooks)
+        if device.guard is None:
+            return pull_back(root, self._index, gradient, targets, retain, None, None, _run_hooks)
+        with device.guard():
+            return pull_back(root, self._index, gradient, targets, retain, None, None, _run_hooks)
 
     def detach(self) -> Tensor:
         """The same memory without a history: what is computed from it has no gradient with respect to this tensor."""

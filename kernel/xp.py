@@ -159,7 +159,13 @@ def _gpu(index: int) -> Device:
 
 def _numpy_namespace() -> SimpleNamespace:
     names = {name: function for name, function in vars(numpy).items() if not name.startswith("_")}
-    return SimpleNamespace(**names | extras(numpy, numpy.add.at, lambda array: array.item()))
+    own = extras(numpy, numpy.add.at, lambda array: array.item())
+
+    def rectify(x: numpy.ndarray, out: numpy.ndarray | None = None) -> numpy.ndarray:
+        """max(x, 0). NumPy's maximum uses vector instructions for two arrays, not for an array and a number."""
+        return numpy.maximum(x, 0 if x.size < 4096 else numpy.zeros_like(x), out=out)
+
+    return SimpleNamespace(**names | own | {"rectify": rectify})
 
 
 def _cupy_namespace() -> SimpleNamespace:
@@ -208,6 +214,10 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
         """The elements of ``array`` at ``index`` along ``axis``."""
         return array[along_axis(index, axis)]
 
+    def rectify(x: Any, out: Any = None) -> Any:
+        """max(x, 0)."""
+        return xp.maximum(x, 0, out=out)
+
     def stretch(value: Any, shape: tuple[int, ...]) -> Any:
         """``value`` repeated to fill ``shape``, written out: faster than NumPy's broadcast_to for small arrays."""
         result = xp.empty(shape, value.dtype)
@@ -233,6 +243,7 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
         "gather": gather,
         "positions": positions,
         "read": read,
+        "rectify": rectify,
         "scatter_add": scatter_add,
         "scatter_along_axis": scatter_along_axis,
         "stretch": stretch,

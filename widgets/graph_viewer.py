@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import kernel
-from kernel.tape import AccumulateGrad, Node, unbroadcast, walk
+from kernel.tape import AccumulateGrad, walk
 from widgets import style
 from widgets.base import Choice, Interactive, Slider, Text
 
@@ -68,7 +68,7 @@ def _squared_until_ten(x: kernel.Tensor) -> Iterator[Line]:
         if count > _MOST_SQUARINGS:
             raise ValueError(
                 f"x = {_number(x.item())}: after {_MOST_SQUARINGS} squarings y is still below 10; "
-                "choose x further from the numbers between −1 and 1, whose squares never grow."
+                "between −1 and 1 squares never grow, so choose x above 1.04 or below −1.04."
             )
         y = y**2
         square = f"y{'₀₁₂₃₄₅₆'[count]}"
@@ -277,7 +277,7 @@ def graph_state(example: str, leaves: Mapping[str, tuple[float, ...]], step: int
         line = by_name[name]
         slopes = _SLOPES[node.name](name, *line.operands, values[line.operands[0]].size)
         deliveries = []
-        for (slot, source), part in zip(sources, handed_on(node, incoming[name]), strict=True):
+        for (slot, source), part in zip(sources, node.parts(incoming[name]), strict=True):
             arrow, before = Arrow(source, name, slot), sums.get(source)
             sums[source] = part if before is None else before + part
             stretched = values[source].shape != values[name].shape and len(line.operands) > 1
@@ -292,21 +292,6 @@ def graph_state(example: str, leaves: Mapping[str, tuple[float, ...]], step: int
     }
     grads = {name: np.array(tensor.grad.numpy()) for name, tensor in tensors.items()}
     return GraphState(boxes, tuple(arrows), tuple(visits), grads, max(0, min(step, len(visits) + 1)))
-
-
-def handed_on(node: Node, g: np.ndarray) -> list[np.ndarray]:
-    """What `node`, given the gradient `g` of its result, hands to each operand that needs a gradient, by its own rules.
-
-    >>> x = kernel.tensor([3.0], requires_grad=True)
-    >>> handed_on((x * x).grad_fn, np.ones(1))
-    [array([3.]), array([3.])]
-    """
-    xp = node.signature.device.xp
-    residuals = node.residuals or ()
-    return [
-        unbroadcast(xp, rule(xp, g, node.output, *node.saved, *residuals, **node.attributes), shape)
-        for rule, shape, _ in node.record.rules
-    ]
 
 
 def _places(leaves: list[str], newest_first: list[str], arrows: list[Arrow]) -> dict[str, tuple[int, float]]:
@@ -358,7 +343,7 @@ def parse_leaves(text: str) -> dict[str, tuple[float, ...]]:
                 numbers.append(float(word))
         if not words or len(numbers) != len(words) or not all(map(math.isfinite, numbers)):
             raise ValueError(
-                f"values: after {name} = a number should stand, such as 2 or -0.5; got {written.strip()!r}."
+                f"values: after {name} = a number should stand, such as 2 or -0.5; got {written.strip(' ,;')!r}."
             )
         if max(map(abs, numbers)) > _LARGEST_LEAF:
             raise ValueError(f"values: {name} must lie between −100 and 100 to be drawn; got {written.strip()}.")

@@ -273,7 +273,7 @@ class relu(Op):
         return (x,), (x,)
 
     def forward(xp, x, out=None):
-        return xp.maximum(x, 0, out=out)
+        return xp.rectify(x, out=out)
 
 
 class softplus(Unary):
