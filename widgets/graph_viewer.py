@@ -469,7 +469,7 @@ class GraphViewer(Interactive):
         return "\n".join(lines)
 
 
-# The picture: one SVG in the colours of the page around it, sizes in CSS pixels.
+# The picture: one SVG in the ink of the white card it lies on, sizes in CSS pixels.
 
 _MARGIN = 12
 _BOX_HEIGHT = 46
@@ -477,7 +477,7 @@ _ROW = 112
 _GAP = 56
 _CHARACTER = 7.5
 _DIGITS = 3
-# What stands out keeps its contrast on a light and on a dark page; shape and weight say the same without colour.
+# What stands out: thickness and weight say the same without colour.
 _ACCENT = style.VERMILLION
 
 Point = tuple[float, float]

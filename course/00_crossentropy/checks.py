@@ -69,6 +69,13 @@ def one_shift_for_all(logits):
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
+def pair_of_max(logits):
+    """`max(1)` speaks PyTorch and gives a pair, (values, indices): write `max(axis=1, keepdims=True)`, which gives the
+    values alone."""
+    exponentials = kernel.exp(logits - logits.max(1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
 def without_exponential(logits):
     """The logits themselves are divided by their sum, which leaves negative shares: take the exponential first."""
     return logits / logits.sum(axis=1, keepdims=True)
@@ -462,6 +469,7 @@ exercises = [
             over_the_whole_batch,
             over_the_whole_batch_without_shift,
             one_shift_for_all,
+            pair_of_max,
             without_exponential,
             the_logarithm,
         ),

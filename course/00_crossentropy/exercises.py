@@ -19,7 +19,7 @@ from classroom import check, hint, progress_map, solution
 np.set_printoptions(precision=4, suppress=True)
 
 # %% [markdown]
-# ## 1 · Softmax (3 points)
+# ## 1 · Probabilities from logits (3 points)
 #
 # `softmax(logits)` turns logits of shape $(B, C)$ into probabilities of the same shape; each row adds up to 1. It must
 # survive logits of 1000, in any row. Write it with `kernel.exp`, `.max` and `.sum`.
@@ -105,7 +105,7 @@ def soft_crossentropy(logits, targets):
 check("soft_crossentropy")
 
 # %% [markdown]
-# ## 5 · How far is one distribution from another? (2 points)
+# ## 5 · How far one distribution is from another (2 points)
 #
 # `kl_divergence(y, p)` is $\mathrm{KL}(y \,\|\, p)$ of each row: $(B, C)$ and $(B, C)$ give $(B)$. Every entry of `p` is
 # positive; `y` may hold zeros, and a class with $y = 0$ adds nothing. `kernel.where(condition, a, b)` chooses entry by

@@ -8,9 +8,8 @@
 # %% [markdown]
 # # Cross-entropy
 #
-# A classifier looks at a picture and gives every class a score. This lesson turns those scores into one number that says
-# how wrong they are, and into an arrow for each score that says which way it should move. All that a network learns
-# starts from these arrows.
+# This lesson turns the scores of a classifier into one number that says how wrong they are, and into an arrow for each
+# score that says which way it should move: all that a network learns starts from these arrows.
 #
 # You will be able to
 #
@@ -154,8 +153,10 @@ print("cross_entropy:  ", kernel.cross_entropy(z, truth))
 # The probability underflowed to 0 and was lost; adding 1e-8 only hides it behind a wrong number. The way out is never
 # to compute the probability. Take the logarithm of the softmax on paper:
 #
-# $$ -\log p_{b, y_b} = \underbrace{\log \sum_k e^{z_{bk}}}_{\text{logsumexp}(z_b)} - z_{b, y_b}, \qquad
-# \text{logsumexp}(z_b) = m_b + \log \sum_k e^{z_{bk} - m_b}, \quad m_b = \max_k z_{bk} $$
+# $$ \begin{aligned}
+# -\log p_{b, y_b} &= \text{logsumexp}(z_b) - z_{b, y_b} & (B) \\
+# \text{logsumexp}(z_b) &= \log \sum_k e^{z_{bk}} = m_b + \log \sum_k e^{z_{bk} - m_b}, \quad m_b = \max_k z_{bk}
+# \end{aligned} $$
 #
 # The maximum that we take out of the exponential comes back after the logarithm. `kernel.cross_entropy` does all this in
 # one step. That is why it wants logits, and so does its namesake in PyTorch.

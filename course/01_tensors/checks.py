@@ -43,6 +43,11 @@ def blue_first(red, green, blue):
     return kernel.stack([blue, green, red], axis=2)
 
 
+def not_in_a_list(red, green, blue):
+    """stack takes the tensors in one list, and then the axis: put the three images in square brackets."""
+    return kernel.stack(red, green, blue)
+
+
 def channel_cases(random, dtype):
     shades = [[1.0, 2.0], [3.0, 4.0]]
     yield Case(*(kernel.tensor(shades, dtype=dtype) * scale for scale in (1.0, 10.0, 100.0)))
@@ -199,6 +204,16 @@ def index_tensor_views():
     return {"x[kernel.tensor([1, 0])]": "view"}
 
 
+def unsqueeze_copies():
+    """An axis of size 1 is one more stride over the same memory: x.unsqueeze(0) copies nothing."""
+    return {"x.unsqueeze(0)": "copy"}
+
+
+def clone_shares():
+    """clone is how one asks for a copy: write to it as you like, x stays as it was."""
+    return {"x.clone()": "view"}
+
+
 def from_numpy_copies():
     """from_numpy puts a tensor on the memory of the array; it is kernel.tensor that copies."""
     return {"kernel.from_numpy(a)": "copy"}
@@ -243,6 +258,11 @@ def single_called_double():
 def largest_integer():
     """65535 is the largest 16-bit whole number; a float16 spends five of its bits on the exponent."""
     return {"largest float16": 65535}
+
+
+def next_power_of_two():
+    """65536 = 2¹⁶ needs an exponent that float16 has not got: its last number is one step of 32 below it."""
+    return {"largest float16": 65536}
 
 
 def saturates():
@@ -349,6 +369,7 @@ exercises = [
             one_axis_too_early,
             reshaped_into_place,
             blue_first,
+            not_in_a_list,
         ),
         hints=(
             "The result has three axes, each image two. Which function makes an axis that was not there?",
@@ -401,6 +422,8 @@ exercises = [
             reshape_never_copies,
             reshape_always_copies,
             index_tensor_views,
+            unsqueeze_copies,
+            clone_shares,
             from_numpy_copies,
             tensor_shares,
             numpy_copies,
@@ -419,6 +442,7 @@ exercises = [
             half_called_single,
             single_called_double,
             largest_integer,
+            next_power_of_two,
             saturates,
             wraps_around,
             whole_numbers_are_exact,

@@ -1,9 +1,10 @@
 # %% [markdown]
 # # Tensors: exercises
 #
-# Six exercises, 13 points. Write your answer in place of the marked line, run the cell, then run the check below it. You
-# may check as often as you like; `hint("stack_channels")` gives one of three hints, and `solution` opens after a right
-# answer, or after three attempts with all the hints. The [lesson](lesson.ipynb) is one click away.
+# Six exercises, 13 points. Write your answer in place of the marked line, or of the three dots, run the cell, then run
+# the check below it. You may check as often as you like; `hint("stack_channels")` gives one of three hints, and
+# `solution` opens after a right answer, or after three attempts with all the hints. The [lesson](lesson.ipynb) is one
+# click away.
 
 # %%
 import math
@@ -11,7 +12,7 @@ import math
 import numpy as np
 
 import kernel
-from classroom import check, hint, solution
+from classroom import check, hint, progress_map, solution
 
 np.set_printoptions(precision=4, suppress=True)
 
@@ -159,3 +160,13 @@ equivalents = {
 
 # %%
 check("equivalents")
+
+# %% [markdown]
+# ## How far have you come?
+#
+# The map below shows your points, attempts and hints in this lesson. Next comes
+# [02 Autodiff](../02_autodiff/lesson.ipynb): how `backward` finds every gradient.
+
+# %% tags=["nbval-ignore-output"]
+# Not compared by the tests: every student has a map of their own.
+progress_map("01")

@@ -107,8 +107,9 @@ except kernel.ShapeError as error:
     print(error)
 
 square = kernel.tensor([[1.0, 3.0], [2.0, 6.0]])
-print("without keepdims, rows add up to", (square / square.sum(axis=1)).sum(axis=1).tolist())
-print("with keepdims,    rows add up to", (square / square.sum(axis=1, keepdims=True)).sum(axis=1).tolist())
+for keep in (False, True):
+    shares = square / square.sum(axis=1, keepdims=keep)
+    print(f"keepdims={keep!s:5}  rows add up to", shares.sum(axis=1).tolist())
 
 # %% [markdown]
 # The rectangle is refused in words. The square is *accepted*, and wrong: $(B)$ lines up with the columns. Test your code
@@ -116,26 +117,43 @@ print("with keepdims,    rows add up to", (square / square.sum(axis=1, keepdims=
 #
 # ## 4 · Views and copies
 #
-# **Predict:** we take the first row out of `x` twice, once with `x[0]` and once with a tensor of indices, and add to each
-# in place. Which of the two changes `x`?
+# **Predict:** five writes below, each followed by a line that prints another name. Which of them does it see? And what is
+# the dtype of a tensor made from `np.ones(3)`?
 
 # %%
 x = kernel.tensor([[10.0, 20.0, 30.0], [40.0, 50.0, 60.0]])
 x[kernel.tensor([0])].add_(1)
-print("after the index tensor:", x.tolist())
+print("1, rows by an index tensor:", x.tolist())
 x[0].add_(1)
-print("after the slice:       ", x.tolist())
+print("2, a row by its number:    ", x.tolist())
+
+array = np.ones(3)
+tensor = kernel.from_numpy(array)
+array += 1
+print("3, from_numpy:             ", tensor)
+tensor.numpy()[0] = 7
+print("4, numpy():                ", array)
+tensor = kernel.tensor(array)
+array += 1
+print("5, kernel.tensor:          ", tensor)
 
 # %% [markdown]
+# An index tensor copies and a slice does not. `from_numpy` and `.numpy()` share, in both directions, and so `np.ones`
+# stays float64. `kernel.tensor` always copies. Why?
+#
 # Memory is one long strip. A row-major tensor of shape $(B, C)$ keeps its entry $(i, j)$ at place $i\,C + j$. In general
 #
 # $$ \text{place}(i, j) = \text{start} + i\,s_0 + j\,s_1 , $$
 #
 # where $s_0$ and $s_1$ are the **strides**. A **view** is a new start and new strides over old memory: it costs nothing,
 # and whoever writes into it writes into the original. Where no start and strides can do it, there must be a **copy**.
-# The next cell asks real tensors for their addresses; the folded one after it draws them.
+#
+# **Predict:** a column, a transpose, two reshapes: which of them are views? The folded cell asks real tensors for the
+# addresses of their elements, and draws them.
 
-# %%
+# %% jupyter={"source_hidden": true}
+from matplotlib.patches import Rectangle
+
 x = kernel.tensor([[10.0, 20.0, 30.0], [40.0, 50.0, 60.0]])
 
 
@@ -146,13 +164,6 @@ def places(tensor):
     strides = np.array(array.strides) // array.itemsize
     return (start + np.tensordot(strides, np.indices(array.shape), 1)).ravel()
 
-
-print("x       ", places(x))
-print("x[:, 1] ", places(x[:, 1]))
-print("x.T     ", places(x.T))
-
-# %% jupyter={"source_hidden": true}
-from matplotlib.patches import Rectangle
 
 results = {
     "x": x,
@@ -183,70 +194,26 @@ axes.set(xlim=(-4.4, 14.8), ylim=(5.6, -1.2))
 axes.axis("off")
 show(
     figure,
-    alt="Six strips of memory. x[:, 1], x.T and x.reshape(3, 2) read places of x, x.T in the order 10, 40, 20, 50, 30, 60; x.T.reshape(6) and x[kernel.tensor([1])] have memory of their own.",
-    caption="Small figures count the reading order. A view walks over the memory of x with another start or stride; x.T.reshape(6) would need steps of +3, −2, +3, …, which no stride gives, so it has to copy.",
+    alt="Six strips of memory. x[:, 1], x.T and x.reshape(3, 2) read places of x, x.T in the order 10, 40, "
+    "20, 50, 30, 60; x.T.reshape(6) and x[kernel.tensor([1])] have memory of their own.",
+    caption="Small figures count the reading order. A view walks over the memory of x with another start or "
+    "stride; x.T.reshape(6) would need steps of +3, −2, +3, …, which no stride gives, so it has to copy.",
 )
 
 # %% [markdown]
-# NumPy arrays live in the same memory, so an array and a CPU tensor can be two names for one strip.
-#
-# **Predict:** three pairs below. After each addition, have both names changed, or one? And what is the dtype of a tensor
-# made from `np.ones(5)`?
-
-# %%
-array = np.ones(5)
-tensor = kernel.from_numpy(array)
-array += 1
-print(tensor)
-tensor.add_(1)
-print(array)
-
-tensor = kernel.ones(5)
-array = tensor.numpy()
-array += 1
-print(tensor)
-
-array, tensor = np.ones(5), kernel.tensor(np.ones(5))
-array += 1
-print(tensor, "kernel.tensor copies")
-
-# %% [markdown]
-# `from_numpy` and `.numpy()` share, in both directions; `np.ones` is float64 and stays so. `kernel.tensor` always copies.
-#
-# Sharing has a price. The cost below is $w_1^2 + w_2^2$, so its gradient is $2w$.
-#
-# **Predict:** after the cost was computed, NumPy writes 100 over $w_1$. Will `backward` notice? And would a write with
-# the tensor's own `add_` be noticed?
-
-# %%
-w = kernel.tensor([1.0, 2.0], requires_grad=True)
-cost = (w * w).sum()
-w.detach().numpy()[0] = 100.0
-cost.backward()
-print("cost", cost.item(), "but gradient", w.grad.tolist())
-try:
-    w.add_(1)
-except kernel.GradError as error:
-    print(error)
-
-# %% [markdown]
-# The cost 5 belongs to $w = (1, 2)$, whose gradient is $(2, 4)$. The write through NumPy went past the **tape**, the
-# record that `backward` walks along, and gave a slope that belongs to nothing, without a word. What the kernel's own
-# methods change, it notices. Lesson [02](../02_autodiff/lesson.ipynb) is about the tape.
-#
 # ## 5 · dtype
 #
 # **Predict:** what does 2049 become in float16? What does 70000? In which of the three dtypes does 0.1 + 0.2 equal 0.3?
 
 # %%
-print("dtype    bits  largest   step at 1  step at 2048  2049 becomes  0.1 + 0.2 == 0.3")
+print("dtype    bits  step at 1  step at 2048  2049 becomes  0.1 + 0.2 == 0.3")
 for dtype in (kernel.float16, kernel.float32, kernel.float64):
     limits = np.finfo(dtype)
     step = np.spacing(np.array(2048, dtype))
     whole = kernel.tensor(2049.0, dtype=dtype).item()
     one, two, three = kernel.tensor([0.1, 0.2, 0.3], dtype=dtype)
     equal = (one + two == three).item()
-    print(f"{dtype!s:8} {limits.bits:4}  {limits.max:<8.3g}  {limits.eps:<9.1e}  {step:<12.1e}  {whole:<12}  {equal}")
+    print(f"{dtype!s:8} {limits.bits:4}  {limits.eps:<9.1e}  {step:<12.1e}  {whole:<12}  {equal}")
 
 print("largest float16:", float(np.finfo(kernel.float16).max))
 with np.errstate(over="ignore"):  # NumPy would warn of the overflow; a GPU says nothing
@@ -257,21 +224,26 @@ with np.errstate(over="ignore"):  # NumPy would warn of the overflow; a GPU says
 # them, and a tie goes to the one whose last bit is 0. Beyond 65504 comes `inf`. A tenth is no finite sum of powers of
 # two, so `==` between computed floats is luck: float32 has it here, the finer float64 does not. Allow a tolerance.
 #
-# 16 bits are called *half* precision, 32 *single*, 64 *double*. Three ways to cast, and what a tensor says of itself:
+# 16 bits are called *half* precision, 32 *single*, 64 *double*. There are three ways to cast.
+#
+# **Predict:** what do 1.7 and −1.7 become as whole numbers? Which dtype has the half of a whole number?
 
 # %%
 labels = kernel.from_numpy(np.array([0.0, 2.0, 1.0]))
 print(labels, "from NumPy")
-print(labels.type(kernel.FloatTensor), labels.type(kernel.LongTensor), labels.type(kernel.LongTensor).type())
-print(labels.astype(kernel.float32), labels.to(kernel.float16))
+print(labels.type(kernel.FloatTensor), "or", labels.astype(kernel.float32))
+print(labels.type(kernel.LongTensor), "or", labels.long(), "is a", labels.long().type())
+print(labels.to(kernel.float16))
 print(kernel.tensor([1.7, -1.7]).long(), "a cast to whole numbers cuts")
-print((kernel.tensor([1, 2]) / 2).dtype, (kernel.tensor([1, 2]) + 0.5).dtype, (labels.half() + row).dtype)
+print("whole / 2:", (kernel.tensor([1, 2]) / 2).dtype, "· half + single:", (labels.half() + row).dtype)
+
 print(kernel.ones(2, requires_grad=True), kernel.ones(1, requires_grad=True) ** 2)
 print(kernel.Parameter(kernel.ones(2)))
 
 # %% [markdown]
-# The repr names a dtype only where it is not float32, int64 or bool, and a device only where it is not the CPU. The
-# kernel never widens to float64 by itself: whole numbers divide as float32.
+# A printed tensor names its dtype only where it is not float32, int64 or bool, and its device only where it is not the
+# CPU. The last two lines show what lesson 02 is about: a tensor that wants a gradient says so, a result names the operation
+# it came from, and a `Parameter` is what a layer learns. The kernel never widens to float64 by itself.
 #
 # ## 6 · Devices
 #
@@ -312,8 +284,9 @@ def tour(place):
     return "\n".join([*lines, "after a.add_(1)", f"a           {a}", f"a_          {a_}"])
 
 
-print(f"kernel {kernel.__version__} · a GPU is here: {kernel.gpu_available()} · devices: {kernel.devices()}\n")
-print(tour("gpu:0") if kernel.gpu_available() else Path("data/gpu.txt").read_text(encoding="utf-8"))
+here = kernel.gpu_available()
+print(f"kernel {kernel.__version__} · a GPU is here: {here} · devices: {kernel.devices()}\n")
+print(tour("gpu:0") if here else Path("data/gpu.txt").read_text(encoding="utf-8"))
 if "gpu:1" in kernel.devices():
     print("on the second GPU", kernel.ones(5).cuda().cuda(1))
 try:
@@ -328,9 +301,10 @@ except kernel.DeviceError as error:
 #
 # ## 7 · One operation, two dialects
 #
-# This is the whole working vocabulary. The cell runs every line in both columns and stops if one pair disagrees.
+# This is the whole working vocabulary. The folded cell runs every line in both columns and stops if a pair disagrees. It
+# starts from `a = x = [[1, 5], [7, 3]]` and `b = y = [[2, 2], [8, 0]]`.
 
-# %%
+# %% jupyter={"source_hidden": true}
 from IPython.display import Markdown
 
 A, B = np.array([[1, 5], [7, 3]], "float32"), np.array([[2, 2], [8, 0]], "float32")
@@ -365,7 +339,8 @@ the same by its own name   | np.maximum(a, b)             | kernel.maximum(x, y)
 
 def run(code):
     """The value of an expression, or of the name that a statement such as a += b changes."""
-    names = {"np": np, "kernel": kernel, "a": A.copy(), "b": B.copy(), "x": kernel.tensor(A), "y": kernel.tensor(B)}
+    names = {"np": np, "a": A.copy(), "b": B.copy()}
+    names |= {"kernel": kernel, "x": kernel.tensor(A), "y": kernel.tensor(B)}
     names |= {"v": kernel.arange(8), "t": kernel.zeros(2, 3, 4)}
     if code[1:5] in (" += ", " *= "):
         exec(code, names)
@@ -386,7 +361,8 @@ rows = []
 for line in DIALECTS.strip().splitlines():
     what, left, right = (part.strip() for part in line.split("|"))
     expected, result = run(left), run(right)
-    assert np.array_equal(expected, result.numpy() if isinstance(result, kernel.Tensor) else result), line
+    found = result.numpy() if isinstance(result, kernel.Tensor) else result
+    assert np.array_equal(expected, found), line
     rows.append([what, f"`{left}`", f"`{right}`", short(result)])
 print(len(rows), "lines agree")
 table(["", "NumPy", "kernel, under PyTorch's name", "result"], rows)
@@ -396,9 +372,9 @@ table(["", "NumPy", "kernel, under PyTorch's name", "result"], rows)
 # only NumPy can mean) speaks NumPy; a bare position or the keyword `dim=` speaks PyTorch.
 #
 # **Predict:** which of `x.max(axis=1)` and `x.max(1)` gives a pair? How many parts does `split(v, 4)` have, how many
-# `split(v, 4, axis=0)`, with eight numbers in `v`?
+# `split(v, 4, axis=0)`, with eight numbers in `v`? (`t` has shape $(2, 3, 4)$.)
 
-# %%
+# %% jupyter={"source_hidden": true}
 CLASHES = """
 max       | x.max(axis=1)                        | x.max(1)
 split     | len(kernel.split(v, 4, axis=0))      | len(kernel.split(v, 4))
@@ -435,7 +411,8 @@ x * 2
 print("after x * 2: ", x.tolist())
 x *= 2
 print("after x *= 2:", x.tolist())
-print({str(dtype): 8 * dtype.itemsize for dtype in (kernel.float16, kernel.float32, kernel.float64)}, "bits")
+for dtype in (kernel.float16, kernel.float32, kernel.float64):
+    print(dtype, "has", 8 * dtype.itemsize, "bits")
 
 # %% [markdown]
 # Counting starts at 0, so `x[:, 1]` is the second column. `x * 2` makes a new tensor, which that line throws away; `*=`
@@ -443,17 +420,18 @@ print({str(dtype): 8 * dtype.itemsize for dtype in (kernel.float16, kernel.float
 #
 # ## The same in other frameworks
 #
-# | | NumPy | PyTorch | JAX | TensorFlow 2 | Keras 3 | MXNet | CNTK |
-# |---|---|---|---|---|---|---|---|
-# | product | `a @ b` | `a @ b` | `a @ b` | `tf.matmul` | `ops.matmul` | `nd.dot` | `C.times` |
-# | reshape | `a.reshape` | `x.view` | `x.reshape` | `tf.reshape` | `ops.reshape` | `x.reshape` | `C.reshape` |
-# | transpose | `np.transpose` | `x.permute` | `jnp.transpose` | `tf.transpose` | `ops.transpose` | `nd.transpose` | `C.transpose` |
-# | new axis | `np.expand_dims` | `x.unsqueeze` | `jnp.expand_dims` | `tf.expand_dims` | `ops.expand_dims` | `nd.expand_dims` | `C.expand_dims` |
-# | sum along | `a.sum(1)` | `x.sum(1)` | `x.sum(1)` | `tf.reduce_sum` | `ops.sum` | `nd.sum` | `C.reduce_sum` |
-# | cast | `a.astype` | `x.to` | `x.astype` | `tf.cast` | `ops.cast` | `x.astype` | `C.cast` |
-# | to NumPy | | `x.numpy()` | `np.asarray(x)` | `x.numpy()` | `ops.convert_to_numpy` | `x.asnumpy()` | `node.eval()` |
+# | | NumPy, JAX | PyTorch | TensorFlow 2 | MXNet | CNTK |
+# |:--|:--|:--|:--|:--|:--|
+# | product | `a @ b` | `x @ y` | `tf.matmul` | `nd.dot` | `C.times` |
+# | reshape | `a.reshape` | `x.view` | `tf.reshape` | `x.reshape` | `C.reshape` |
+# | transpose | `a.transpose` | `x.permute` | `tf.transpose` | `x.transpose` | `C.transpose` |
+# | new axis | `a[:, None]` | `x.unsqueeze` | `tf.expand_dims` | `x.expand_dims` | `C.expand_dims` |
+# | sum along | `a.sum(1)` | `x.sum(1)` | `tf.reduce_sum` | `x.sum(1)` | `C.reduce_sum` |
+# | cast | `a.astype` | `x.to` | `tf.cast` | `x.astype` | `C.cast` |
+# | to NumPy | `np.asarray` | `x.numpy()` | `x.numpy()` | `x.asnumpy()` | `node.eval()` |
 #
-# (`jnp` is jax.numpy, `ops` keras.ops, `nd` mxnet.nd, `C` cntk; CNTK's `eval` returns NumPy.)
+# Keras 3 says in `keras.ops` what NumPy says: `ops.matmul`, `ops.sum`, `ops.convert_to_numpy`. (`nd` is mxnet.nd, `C` is
+# cntk.)
 #
 # MXNet and PyTorch compute at once. MXNet asks for a gradient with `x.attach_grad()` and records inside
 # `with autograd.record():`. CNTK and TensorFlow 1 build a graph first: CNTK computes with `node.eval()` and

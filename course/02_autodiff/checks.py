@@ -44,6 +44,18 @@ def values_for_slopes(x, y):
     return x**2 * y, y**3
 
 
+def backward_returned(x, y):
+    """backward returns nothing; it leaves the slopes in the leaves: call it, then return x.grad and y.grad."""
+    return (x**2 * y + y**3).backward()
+
+
+def caret_for_power(x, y):
+    """In Python ^ is no power but a bit operation: write x**2 and y**3."""
+    f = x ^ 2 * y + y ^ 3
+    f.backward()
+    return x.grad, y.grad
+
+
 def slopes_cases(random, dtype):
     def leaf(value):
         return kernel.tensor(float(value), dtype=dtype, requires_grad=True)
@@ -136,6 +148,17 @@ def square_walked_again():
     return {"B": 4.0}
 
 
+def square_replaces():
+    """B: the second backward is refused, because the first one freed the x that the rule 2x reads; and a gradient that
+    arrives is added to grad, it never replaces it."""
+    return {"B": 2.0}
+
+
+def new_square_refused():
+    """C: each turn computes a new y, which saves its own x, so every backward finds what it reads: 2 + 2 + 2."""
+    return {"C": "error"}
+
+
 def sum_refused():
     """A: the rule of a sum reads no value, so nothing was freed that the third backward would miss."""
     return {"A": "error"}
@@ -222,6 +245,23 @@ def history_cut(x):
     return y.detach(), x.grad
 
 
+def x_lost(x):
+    """In the loop the name x goes to a new tensor, which is no leaf, so its grad is None: square y, leave x alone."""
+    while x < 10:
+        x = x**2
+    x.backward()
+    return x.detach(), x.grad
+
+
+def if_for_while(x):
+    """`if` squares once at most: `while` asks again after every turn."""
+    y = x
+    if y < 10:
+        y = y**2
+    y.backward()
+    return y.detach(), x.grad
+
+
 def loop_slope_cases(random, dtype):
     for x, note in ((2.0, ""), (1.2, "four turns"), (-3.0, ""), (12.0, "the loop does not turn at all")):
         yield Case(kernel.tensor([x], dtype=dtype, requires_grad=True), note=note)
@@ -295,6 +335,25 @@ def one_visit_too_early(tape):
     return gradients
 
 
+def nothing_to_add_to(tape):
+    """When the first part of an operand arrives, the dict has no entry to add it to: gradients.get(operand, 0.0) gives
+    0 in its place."""
+    gradients = {tape[-1][0]: 1.0}
+    for result, operands, slopes in reversed(tape):
+        for operand, slope in zip(operands, slopes, strict=True):
+            gradients[operand] += gradients[result] * slope
+    return gradients
+
+
+def local_slopes_alone(tape):
+    """Each part is the local slope alone: by the chain rule it is multiplied by the gradient of the line's result."""
+    gradients = {tape[-1][0]: 1.0}
+    for _, operands, slopes in reversed(tape):
+        for operand, slope in zip(operands, slopes, strict=True):
+            gradients[operand] = gradients.get(operand, 0.0) + slope
+    return gradients
+
+
 def starts_with_zero(tape):
     """Everything is 0 because the walk starts with 0: the gradient of the result with respect to itself is 1."""
     gradients = {tape[-1][0]: 0.0}
@@ -364,6 +423,11 @@ def grad_is_a_value():
     return {"G": "forward"}
 
 
+def block_is_the_tape():
+    """D: the lines of the with block were recorded before; tape.gradient(y, x) walks back over that record."""
+    return {"D": "record"}
+
+
 def everything_is_eager():
     """H: in CNTK and TensorFlow 1 a line y = x * x adds a node and gives no number: eval or run does."""
     return {"H": "eager"}
@@ -375,7 +439,16 @@ exercises = [
         title="Two slopes of one formula",
         points=1,
         cases=slopes_cases,
-        misconceptions=(swapped, one_use_of_y, exponent_kept, factor_lost, walked_twice, values_for_slopes),
+        misconceptions=(
+            swapped,
+            one_use_of_y,
+            exponent_kept,
+            factor_lost,
+            walked_twice,
+            values_for_slopes,
+            backward_returned,
+            caret_for_power,
+        ),
         hints=(
             "x and y come as leaves: whatever you compute from them is recorded.",
             "Compute f with the operators of Python, and call backward on it, once.",
@@ -410,6 +483,8 @@ exercises = [
             retain_graph_for_sums,
             keeps_gradients,
             square_walked_again,
+            square_replaces,
+            new_square_refused,
             sum_refused,
             overwritten,
             never_cleared,
@@ -434,6 +509,8 @@ exercises = [
             always_two_turns,
             backward_in_the_loop,
             history_cut,
+            x_lost,
+            if_for_while,
         ),
         hints=(
             "A tensor of one element can be compared in a while, as a number can.",
@@ -452,6 +529,8 @@ exercises = [
             slope_forgotten,
             impatient,
             one_visit_too_early,
+            nothing_to_add_to,
+            local_slopes_alone,
             starts_with_zero,
         ),
         hints=(
@@ -468,6 +547,7 @@ exercises = [
             attach_grad_records,
             recording_makes_leaves,
             tape_walks_at_once,
+            block_is_the_tape,
             session_differentiates,
             eval_differentiates,
             grad_is_a_value,

@@ -1,15 +1,16 @@
 # %% [markdown]
-# # Exercises: automatic differentiation
+# # Automatic differentiation: exercises
 #
-# Write your answer in place of the marked line, run the cell, then run its check. `hint("slopes")` gives the next of
-# three hints, `solution("slopes")` a model answer once you have solved or seriously tried it. The table of rules and the
-# viewer are in the [lesson](lesson.ipynb). Together: 12 points.
+# Six exercises, 12 points. Write your answer in place of the marked line, or of the three dots, run the cell, then run
+# the check below it. You may check as often as you like; `hint("slopes")` gives one of three hints, and
+# `solution("slopes")` opens after a right answer, or after three attempts with all the hints. The table of rules and the
+# viewer are in the [lesson](lesson.ipynb).
 
 # %%
 import numpy as np
 
 import kernel
-from classroom import check, hint, solution
+from classroom import check, hint, progress_map, solution
 
 np.set_printoptions(precision=4, suppress=True)
 
@@ -29,6 +30,7 @@ np.set_printoptions(precision=4, suppress=True)
 
 # %% nbgrader={"grade": false, "grade_id": "slopes", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def slopes(x, y):
+    """The slopes of x²y + y³ with respect to x and to y."""
     ### BEGIN SOLUTION
     f = x**2 * y + y**3
     f.backward()
@@ -55,6 +57,7 @@ check("slopes")
 
 # %% nbgrader={"grade": false, "grade_id": "linear_vjp", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def linear_vjp(g, x, w):
+    """Gradients of x (B, K), w (K, M) and b (M,), from that of the result, g (B, M)."""
     ### BEGIN SOLUTION
     return g @ w.T, x.T @ g, g.sum(axis=0)
     ### END SOLUTION
@@ -71,17 +74,33 @@ check("linear_vjp")
 # the number, or `"error"` if a line is refused.
 #
 # ```python
-# # A                                # B                                # C
-# y = x.sum()                        y = (x**2).sum()                   for _ in range(3):
-# y.backward(retain_graph=True)      y.backward()                           y = (x**2).sum()
-# y.backward()                       y.backward()                           y.backward()
+# # A
+# y = x.sum()
+# y.backward(retain_graph=True)
+# y.backward()
 # y.backward()
 #
-# # D                                # E
-# for _ in range(3):                 y = (x**2).sum()
-#     x.grad = None                  y.backward(retain_graph=True)
-#     y = (x**2).sum()               y.backward(retain_graph=True)
-#     y.backward()                   y.backward()
+# # B
+# y = (x**2).sum()
+# y.backward()
+# y.backward()
+#
+# # C
+# for _ in range(3):
+#     y = (x**2).sum()
+#     y.backward()
+#
+# # D
+# for _ in range(3):
+#     x.grad = None
+#     y = (x**2).sum()
+#     y.backward()
+#
+# # E
+# y = (x**2).sum()
+# y.backward(retain_graph=True)
+# y.backward(retain_graph=True)
+# y.backward()
 # ```
 #
 # The last entry: what does `retain_graph=True` keep, `"gradients"` or `"saved values"`?
@@ -108,6 +127,7 @@ check("accumulation")
 
 # %% nbgrader={"grade": false, "grade_id": "loop_slope", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def loop_slope(x):
+    """y, squared until it is 10 or more, and dy/dx: two tensors (1,)."""
     ### BEGIN SOLUTION
     y = x
     while y < 10:
@@ -139,6 +159,7 @@ check("loop_slope")
 
 # %% nbgrader={"grade": false, "grade_id": "walk_back", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def walk_back(tape):
+    """{name: derivative of the last result with respect to it}."""
     ### BEGIN SOLUTION
     gradients = {tape[-1][0]: 1.0}
     for result, operands, slopes in reversed(tape):
@@ -186,3 +207,13 @@ frameworks = {
 
 # %%
 check("frameworks")
+
+# %% [markdown]
+# ## How far have you come?
+#
+# The map below shows your points, attempts and hints in this lesson. Next comes
+# 03 Training loop and metrics.
+
+# %% tags=["nbval-ignore-output"]
+# Not compared by the tests: every student has a map of their own.
+progress_map("02")

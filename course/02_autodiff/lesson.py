@@ -35,24 +35,21 @@ np.set_printoptions(precision=4, suppress=True)
 # A tensor made with `requires_grad=True` is a **leaf**: you want the slope of something with respect to it. Whatever is
 # computed from it keeps a note of how.
 #
-# **Predict:** which of `data`, `grad` and `grad_fn` are still empty for `x`, and which for `y`?
+# **Predict:** which of `data`, `grad` and `grad_fn` are still empty for `x`, and which for `y`? And what stands in `x.grad`
+# after `y.backward()`?
 
 # %%
 x = kernel.tensor([2.0], requires_grad=True)
 y = x**2
-for name, tensor in (("x", x), ("y", y)):
-    print(name, "| data", tensor.data, "| grad", tensor.grad, "| grad_fn", tensor.grad_fn, "| leaf", tensor.is_leaf)
+print("x: data", x.data, "· grad", x.grad, "· grad_fn", x.grad_fn, "· leaf", x.is_leaf)
+print("y: data", y.data, "· grad", y.grad, "· grad_fn", y.grad_fn, "· leaf", y.is_leaf)
 
-# %% [markdown]
-# `y` knows that it came from a power. Nobody had to build a graph beforehand: running the line *was* building it.
-#
-# **Predict:** what stands in `x.grad` after `y.backward()`?
-
-# %%
 y.backward()
 print("dy/dx at x = 2:", x.grad)
 
 # %% [markdown]
+# `y` knows that it came from a power. Nobody had to build a graph beforehand: running the line *was* building it.
+#
 # $$ \frac{dy}{dx} = 2x = 4 \quad\text{at } x = 2 $$
 #
 # `y` has shape $(1)$ here, not $()$. One element counts as a single number, whatever its shape. (In PyTorch before 0.4
@@ -263,15 +260,15 @@ def score(w):
     return ((x @ w) ** 2).mean()
 
 
+results = {"all": score(w), "constant w": score(w.data), "detach": score(w).detach() * w.sum()}
 with kernel.no_grad():
-    unrecorded = score(w)
-cut = score(w).detach() * w.sum()
-for name, result in (("all", score(w)), ("constant w", score(w.data)), ("no_grad", unrecorded), ("detach", cut)):
+    results["no_grad"] = score(w)
+for name, result in results.items():
     print(f"{name:11}", result.item(), list(walk(result.grad_fn)))
 
 # %% [markdown]
-# `detach` shares the memory and forgets the past: the score went into `cut` as the constant 36. In the first line the
-# product has a rule for `x` too, but `x` does not ask, so it is never computed.
+# `detach` shares the memory and forgets the past: the score went into the product as the constant 36. In the first line
+# the matrix product has a rule for `x` too, but `x` does not ask, so it is never computed.
 #
 # ## 9 · Listen, and differentiate twice
 #
@@ -316,7 +313,9 @@ except kernel.GradError as error:
     print(error)
 
 # %% [markdown]
-# Exactly half: the other factor's path was cut. Why does it take $h = 10^{-6}$ and float64, and not a much smaller $h$?
+# Exactly half: the other factor's path was cut.
+#
+# **Predict:** it takes $h = 10^{-6}$ and float64. Would a much smaller $h$, or float32, serve as well?
 
 
 # %%
@@ -339,17 +338,21 @@ lines = (
 )
 for number, (label, dtype, central) in enumerate(lines):
     shown = steps if dtype == "float64" else steps[steps > 3e-7]
-    axes.loglog(shown, slope_errors(dtype, shown, central), label=label, markersize=5, **style.series(number))
+    errors = slope_errors(dtype, shown, central)
+    axes.loglog(shown, errors, label=label, markersize=5, **style.series(number))
 axes.axvline(1e-6, color=style.MUTED, linewidth=1)
 axes.text(1.25e-6, 30, "gradcheck's h", color=style.MUTED)
 axes.text(4e-12, 3e-10, "rounding error\nε / h grows", color=style.INK, ha="center")
 axes.text(1e-3, 3e-10, "curvature error\nh² shrinks", color=style.INK, ha="left")
-axes.set(title="Error of a finite difference", xlabel="step h", ylabel="|error of the slope|", ylim=(1e-13, 100))
+axes.set(title="Error of a finite difference", ylim=(1e-13, 100))
+axes.set(xlabel="step h", ylabel="|error of the slope|")
 axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 show(
     figure,
-    alt="Three V-shaped curves of the error against the step h. The central difference in float64 has the lowest point, about 1e-11 near h = 1e-5; in float32 the lowest is about 1e-4 near h = 1e-2.",
-    caption="From the right the error falls as the step shrinks, with h for one side and with h² for two; from the left rounding, divided by h, takes over. Float32 never gets good enough to judge a gradient.",
+    alt="Three V-shaped curves of the error against the step h. The central difference in float64 has the "
+    "lowest point, about 1e-11 near h = 1e-5; in float32 the lowest is about 1e-4 near h = 1e-2.",
+    caption="From the right the error falls as the step shrinks, with h for one side and with h² for two; "
+    "from the left rounding, divided by h, takes over. Float32 never gets good enough to judge a gradient.",
 )
 
 # %% [markdown]
@@ -364,6 +367,8 @@ show(
 # | CNTK | `x = C.input_variable(1, needs_gradient=True)` | a graph, built first | `y.grad({x: [2.0]})` | is returned |
 # | JAX | any argument of `f` | while `f` is traced | `jax.grad(f)(2.0)` | is returned |
 # | NumPy | | | by hand | |
+#
+# MXNet *writes* `x.grad` where the first row adds to it; `attach_grad(grad_req="add")` makes it add.
 #
 # In the first three rows a line computes as soon as it runs; that style is called *eager*. Where the graph is built first,
 # numbers come later: `y.eval({x: [2.0]})` in CNTK, `session.run(y, {x: 2.0})` in TensorFlow 1, and a loop must be an

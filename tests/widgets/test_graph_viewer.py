@@ -95,7 +95,7 @@ def test_state_ignores_no_grad_around_it():
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("x = five, y = 2", "after x = a number should stand, such as 2 or -0.5; got 'five,'"),
+        ("x = five, y = 2", "after x = a number should stand, such as 2 or -0.5; got 'five'"),
         ("x = , y = 2", "after x = a number should stand"),
         ("x = 1e999, y = 2", "after x = a number should stand"),
         ("x = 500, y = 2", "x must lie between −100 and 100"),
