@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from classroom.verdict import NOT_ATTEMPTED, RIGHT, UNAVAILABLE, WRONG
+from classroom.verdict import NOT_ATTEMPTED, RIGHT, UNAVAILABLE, WRONG, printable
 
 # Okabe and Ito's colours, for border and symbol alone: each has a contrast of 3:1 and more on white and on #111.
 LOOKS = {
@@ -49,7 +49,7 @@ class Box:
 
     def _repr_html_(self) -> str:
         symbol, colour = LOOKS[self.status]
-        label = html.escape(_printable(self.heading), quote=True)
+        label = html.escape(printable(self.heading), quote=True)
         inside = "".join(_html(part) for part in self.parts)
         return (
             f'<div role="group" aria-label="{label}" class="gradschool-box" style="{INK};border:1px solid {LINE};'
@@ -63,16 +63,11 @@ class Box:
         lines = [f"{LOOKS[self.status][0]} {self.heading}", f"  {self.sentence}"]
         for part in self.parts:
             lines += [f"  {line}" for line in _text(part).splitlines()]
-        return "\n".join(_printable(line) for line in lines)
-
-
-def _printable(text: str) -> str:
-    """Without control characters, which a terminal would obey, and without what cannot be encoded."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "�", text)
+        return "\n".join(printable(line) for line in lines)
 
 
 def _words(text: str) -> str:
-    escaped = html.escape(_printable(text), quote=True)
+    escaped = html.escape(printable(text), quote=True)
     return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", escaped)
 
 
@@ -82,13 +77,13 @@ def _html(part: str | Table | Listing) -> str:
     if isinstance(part, Listing):
         return (
             f'<div style="margin:6px 0 0">{_words(part.caption)}</div>'
-            f'<pre style="{INK};background:none;{MONO};margin:2px 0 4px">{html.escape(_printable(part.text))}</pre>'
+            f'<pre style="{INK};background:none;{MONO};margin:2px 0 4px">{html.escape(printable(part.text))}</pre>'
         )
     cell = f"padding:2px 16px 2px 0;text-align:left;vertical-align:baseline;background:none;border-top:1px solid {LINE}"
     head = "".join(f'<th scope="col" style="{cell};{INK}">{_words(text)}</th>' for text in part.head)
     rows = "".join(
         f'<tr style="background:none"><th scope="row" style="{cell};{INK};font-weight:600">{_words(row[0])}</th>'
-        + "".join(f'<td style="{cell};{INK};{MONO}">{html.escape(_printable(text))}</td>' for text in row[1:])
+        + "".join(f'<td style="{cell};{INK};{MONO}">{html.escape(printable(text))}</td>' for text in row[1:])
         + "</tr>"
         for row in part.rows
     )

@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from classroom.program import Arrays
+from classroom.program import DEEPEST, Arrays
 from classroom.sandbox import Damaged
+
+LONGEST_NAME = 80
 
 Path = tuple[Any, ...]
 
@@ -45,14 +47,16 @@ class Difference:
 ARTICLES = {"tensor": "a kernel tensor", "array": "a NumPy array", "number": "a number"}
 
 
-def plain(tree: Any, arrays: Arrays) -> Any:
+def plain(tree: Any, arrays: Arrays, depth: int = 0) -> Any:
     """A packed value as Plain and Named leaves in lists, tuples and dicts.
 
     Errors: Damaged where the tree is none that `pack` writes.
     """
+    if depth > DEEPEST:
+        raise Damaged("deeper than any result")
     if tree is None or isinstance(tree, (bool, str)):
         return tree
-    if isinstance(tree, (int, float)):
+    if isinstance(tree, float) or (isinstance(tree, int) and abs(tree) < 2**63):
         return Plain("number", np.asarray(tree))
     match tree:
         case {"tensor": str(key), "requires_grad": bool(requires_grad)} if key in arrays:
@@ -62,17 +66,17 @@ def plain(tree: Any, arrays: Arrays) -> Any:
         case {"scalar": str(key)} if key in arrays and arrays[key].ndim == 0:
             return Plain("number", arrays[key])
         case {"dtype": str(name)}:
-            return Named("dtype", name)
+            return Named("dtype", name[:LONGEST_NAME])
         case {"open": True}:
             return Named("open")
         case {"other": str(name)}:
-            return Named("other", name)
+            return Named("other", name[:LONGEST_NAME])
         case {"list": [*items]}:
-            return [plain(item, arrays) for item in items]
+            return [plain(item, arrays, depth + 1) for item in items]
         case {"tuple": [*items]}:
-            return tuple(plain(item, arrays) for item in items)
+            return tuple(plain(item, arrays, depth + 1) for item in items)
         case {"dict": [*items]} if all(isinstance(item, list) and len(item) == 2 for item in items):
-            return {_key(plain(key, arrays)): plain(value, arrays) for key, value in items}
+            return {_key(plain(key, arrays, depth + 1)): plain(value, arrays, depth + 1) for key, value in items}
     raise Damaged(f"{str(tree)[:80]} is no result")
 
 
@@ -187,7 +191,7 @@ def word(value: Any) -> Any:
 
 
 def _number_difference(wanted: np.ndarray, got: np.ndarray, tolerance: float, path: Path) -> Difference | None:
-    if wanted.dtype.kind in "bi" and got.dtype.kind in "bi":
+    if wanted.dtype.kind in "biu" and got.dtype.kind in "biu":
         wrong = wanted != got
     else:
         wide = complex if "c" in (wanted.dtype.kind, got.dtype.kind) else float

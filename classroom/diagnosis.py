@@ -1,5 +1,6 @@
 """The one sentence that a student reads: what went wrong, from what happened."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,12 @@ from classroom.spec import Exercise
 NOT_ATTEMPTED = "{name} has no answer yet: write it in place of the marked line, run the cell, and check again."
 
 LONGEST_CELL = 2000
+LONGEST_SENTENCE = 600
+LONGEST_MESSAGE = 300
+MOST_NUMBERS = 3000
+# How many entries are shown of a list, tuple or dict, and of those inside it.
+MOST_ENTRIES = (20, 8, 8)
+DEEPEST_SHOWN = len(MOST_ENTRIES) - 1
 
 ENDINGS = {
     "flood": "{name} printed more than 10 MB: take the print out of the loop.",
@@ -32,12 +39,20 @@ def ending(exercise: Exercise, ended: str, code: int | None, seconds: float) -> 
         return f"{exercise.name} did not finish within {seconds:g} seconds: look for a loop that never ends."
     if ended in ENDINGS:
         return ENDINGS[ended].format(name=exercise.name)
+    if code == -9:
+        return (
+            f"The process that ran {exercise.name} was killed: it filled the memory of this machine, "
+            "or the cell closed what a check writes its results to."
+        )
     if code is not None and code < 0:
         return (
             f"The process that ran {exercise.name} crashed (signal {-code}): your notebook is not touched, "
             "but the cell asks for something that Python does not survive."
         )
-    return f"The cell ended its own process before {exercise.name} was done: take exit or os._exit out of it."
+    return (
+        f"The cell ended its own process before {exercise.name} was done: take exit and os._exit out of it, "
+        "and leave Python's own functions as they are."
+    )
 
 
 def missing(exercise: Exercise, event: dict) -> str:
@@ -53,7 +68,7 @@ def missing(exercise: Exercise, event: dict) -> str:
 
 def failure(exercise: Exercise, error: dict, source: str, circumstance: str) -> str:
     """An error that the cell raised while it was loaded or called."""
-    name, line, message = exercise.name, error["line"], one_line(error["message"])
+    name, line, message = exercise.name, error["line"], one_line(error["message"], LONGEST_MESSAGE)
     bases = error["bases"]
     on_line = f" (line {line})" if line else ""
     if "NotImplementedError" in bases:
@@ -66,6 +81,8 @@ def failure(exercise: Exercise, error: dict, source: str, circumstance: str) -> 
         return f"{name} asks for more memory than an answer may use, which is {MEMORY >> 30} GB{on_line}."
     if "RecursionError" in bases:
         return f"{name} calls itself without end{on_line}: Python's recursion limit was reached."
+    if "TooLarge" in bases:
+        return ENDINGS["large"].format(name=name)
     if "SystemExit" in bases:
         return f"The cell calls exit or sys.exit{on_line}: {name} should return its result instead."
     if "EOFError" in bases:
@@ -113,10 +130,10 @@ def subject(exercise: Exercise, path: tuple) -> str:
     return text if exercise.is_value and not path else text[0].upper() + text[1:]
 
 
-def one_line(message: str) -> str:
+def one_line(message: str, longest: int = LONGEST_SENTENCE) -> str:
     """A message without line breaks and closing full stop, and not longer than a sentence may be."""
     text = " ".join(message.split())
-    return (text if len(text) <= 400 else text[:400] + "…").rstrip(".")
+    return (text if len(text) <= longest else text[:longest] + "…").rstrip(".")
 
 
 def text_of(source: str, line: int | None) -> str:
@@ -127,22 +144,35 @@ def text_of(source: str, line: int | None) -> str:
 
 def show(value: Any, precision: int = 4) -> str:
     """A result for the table: arrays with `precision` decimals, long ones with dots in the middle."""
-    text = _show(value, precision)
+    text = _show(value, precision, 0)
     return text if len(text) <= LONGEST_CELL else text[:LONGEST_CELL] + "…"
 
 
-def _show(value: Any, precision: int) -> str:
+def _show(value: Any, precision: int, depth: int) -> str:
     if isinstance(value, Plain):
-        with np.printoptions(precision=precision, suppress=True, threshold=60, edgeitems=3, linewidth=76):
-            number = value.array[()]
-            rounded = value.array.ndim == 0 and value.array.dtype.kind in "fc"
-            return str(np.round(number, precision) if rounded else number)
-    if isinstance(value, (list, tuple)):
-        inside = ", ".join(_show(item, precision) for item in value[:20])
-        return f"[{inside}]" if isinstance(value, list) else f"({inside})"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key!r}: {_show(item, precision)}" for key, item in list(value.items())[:20]) + "}"
+        return _show_numbers(value.array, precision)
+    if isinstance(value, (list, tuple, dict)):
+        if depth > DEEPEST_SHOWN:
+            return "…"
+        entries = list(value.items()) if isinstance(value, dict) else [(None, item) for item in value]
+        most = MOST_ENTRIES[depth]
+        texts = [
+            (f"{key!r}: " if isinstance(value, dict) else "") + _show(item, precision, depth + 1)
+            for key, item in entries[:most]
+        ]
+        left, right = {dict: "{}", list: "[]", tuple: "()"}[type(value)]
+        return left + ", ".join([*texts, "…"] if len(entries) > most else texts) + right
     return "..." if word(value) == "" and not isinstance(value, str) else repr(word(value))[:400]
+
+
+def _show_numbers(array: np.ndarray, precision: int) -> str:
+    with np.printoptions(precision=precision, suppress=True, threshold=60, edgeitems=3, linewidth=76):
+        if math.prod(min(length, 7) for length in array.shape) > MOST_NUMBERS:
+            # NumPy leaves out the middle of each axis, which is little where there are many axes.
+            return f"shape {array.shape}, which begins {array[(0,) * (array.ndim - 1)]}"
+        number = array[()]
+        rounded = array.ndim == 0 and array.dtype.kind in "fc"
+        return str(np.round(number, precision) if rounded else number)
 
 
 def pair(expected: Any, got: Any) -> tuple[str, str]:

@@ -14,11 +14,21 @@ from typing import Any
 import numpy as np
 
 from classroom import diagnosis, program, sandbox
-from classroom.cell import Cell, defined, is_stub, prepare
-from classroom.compare import Difference, Plain, difference, is_open, kind_difference, plain, same, value_difference
+from classroom.cell import LONGEST, Cell, defined, is_stub, prepare
+from classroom.compare import (
+    LONGEST_NAME,
+    Difference,
+    Plain,
+    difference,
+    is_open,
+    kind_difference,
+    plain,
+    same,
+    value_difference,
+)
 from classroom.program import Arrays
 from classroom.spec import Case, Exercise, Program, SpecError
-from classroom.verdict import NOT_ATTEMPTED, RIGHT, UNAVAILABLE, WRONG, Verdict
+from classroom.verdict import NOT_ATTEMPTED, RIGHT, UNAVAILABLE, WRONG, Verdict, printable
 
 
 @dataclass(frozen=True)
@@ -76,6 +86,8 @@ def check_answer(
             outcome = worker.run(job(exercise, used, cell.source, trials, device), arrays)
         verdict.printed = outcome.printed
         judge(verdict, exercise, used, cell, outcome, arrays, trials, device)
+    verdict.sentence = printable(diagnosis.one_line(verdict.sentence)) + "."
+    verdict.table = [(head, printable(text)) for head, text in verdict.table]
     verdict.points = exercise.points if verdict.status == RIGHT else 0
     verdict.seconds = round(time.monotonic() - started, 3)
     return verdict
@@ -151,11 +163,27 @@ def result(event: dict, arrays: Arrays) -> Result:
 
 
 def _error(error: dict) -> dict:
-    line = error["line"]
-    if not (line is None or isinstance(line, int)) or not isinstance(error["bases"], list):
+    line, bases = error["line"], error["bases"]
+    if not (line is None or (isinstance(line, int) and 0 < line <= LONGEST)) or not isinstance(bases, list):
         raise sandbox.Damaged("an error that is none")
-    texts = {key: str(error[key]) for key in ("type", "message", "name")}
-    return {**texts, "line": line, "bases": [str(each) for each in error["bases"]]}
+    texts = {key: str(error[key]) for key in ("message", "name")}
+    return {**texts, "type": str(error["type"])[:LONGEST_NAME], "line": line, "bases": [str(each) for each in bases]}
+
+
+def _complete(trials: Sequence[Trial], results: Sequence[Result]) -> bool:
+    """Whether every case has its result, with all its arguments and either all gradients or none."""
+    return len(results) == len(trials) and all(
+        got.error
+        or (
+            len(got.after) == len(trial.before)
+            and len(got.gradients or ()) in (0, sum(map(_has_gradient, trial.before)))
+        )
+        for trial, got in zip(trials, results, strict=True)
+    )
+
+
+def _has_gradient(argument: Any) -> bool:
+    return isinstance(argument, Plain) and argument.requires_grad
 
 
 def _without_running(exercise: Exercise, cell: Cell) -> tuple[str, str] | None:
@@ -195,7 +223,7 @@ def judge(
         results = [result(event, values) for event, values in events[1:]]
     except (sandbox.Damaged, KeyError, TypeError):
         outcome.ended, results = "damaged", []
-    if outcome.ended == "done" and len(results) != len(trials):
+    if outcome.ended == "done" and not _complete(trials, results):
         outcome.ended = "damaged"
     if outcome.ended != "done":
         verdict.sentence = diagnosis.ending(exercise, outcome.ended, outcome.code, exercise.seconds)
@@ -261,17 +289,11 @@ def _fault(exercise: Exercise, trial: Trial, got: Result) -> Fault | None:
     for name, mine, wide, yours in zip(exercise.parameters, trial.own.after, trial.wide.after, got.after, strict=False):
         if found := difference(mine, wide, yours, tolerance):
             return Fault("after", found, name)
-    if len(got.after) != len(trial.own.after):
-        return Fault("kind", Difference("type", (), "came back without its arguments"))
     if found := value_difference(trial.wide.value, got.value, tolerance):
         return Fault("value", found)
     if trial.own.gradients is None:
         return None
-    names = [
-        name
-        for name, argument in zip(exercise.parameters, trial.before, strict=False)
-        if isinstance(argument, Plain) and argument.requires_grad
-    ]
+    names = [name for name, argument in zip(exercise.parameters, trial.before, strict=False) if _has_gradient(argument)]
     yours = got.gradients or [None] * len(names)
     for name, mine, wide, other in zip(names, trial.own.gradients, trial.wide.gradients, yours, strict=False):
         if found := difference(mine, wide, other, tolerance):
@@ -331,7 +353,7 @@ def _table(exercise: Exercise, trial: Trial, got: Result, fault: Fault) -> list[
         expected, came = trial.wide.after[place], got.after[place]
     elif fault.order == "gradient":
         place = exercise.parameters.index(fault.parameter)
-        leaves = [index for index, each in enumerate(trial.before) if isinstance(each, Plain) and each.requires_grad]
+        leaves = [index for index, each in enumerate(trial.before) if _has_gradient(each)]
         place = leaves.index(place)
         expected, came = trial.wide.gradients[place], got.gradients[place] if got.gradients else None
     what = {"after": f" {fault.parameter} afterwards", "gradient": f" gradient of {fault.parameter}"}

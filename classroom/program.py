@@ -47,9 +47,9 @@ def pack(value: Any, arrays: Arrays, depth: int = 0) -> Any:
         arrays[key] = np.array(array)
         return {kind: key, **more}
 
-    if type(value) is str and len(value) > LONGEST_TEXT:
-        return {"other": f"string of {len(value):,} characters"}
-    if value is None or type(value) in (bool, float, str):
+    if type(value) is str:
+        return value[:LONGEST_TEXT]
+    if value is None or type(value) in (bool, float):
         return value
     if type(value) is int and abs(value) < 2**63:
         return value
@@ -184,16 +184,15 @@ def _call(answer: Any, driver: Callable | None, arguments: tuple, is_value: bool
 
 def describe(error: BaseException) -> dict:
     """What a sentence needs to know of an error: its type, message, the missing name, the line in the cell."""
-    line, depth, step = None, 0, error.__traceback__
-    while step is not None:
-        if step.tb_frame.f_code.co_filename == CELL:
-            line = step.tb_lineno
-        depth += 1
-        step = step.tb_next
-    if isinstance(error, SyntaxError) and error.filename == CELL:
-        line = error.lineno
-    description = {"type": "an error", "bases": [], "message": "", "name": "", "line": line, "depth": depth}
+    description = {"type": "an error", "bases": [], "message": "", "name": "", "line": None}
     try:
+        step = error.__traceback__
+        while step is not None:
+            if step.tb_frame.f_code.co_filename == CELL:
+                description["line"] = step.tb_lineno
+            step = step.tb_next
+        if isinstance(error, SyntaxError) and error.filename == CELL:
+            description["line"] = error.lineno
         description["bases"] = [str(each.__name__) for each in type(error).__mro__]
         description["type"] = description["bases"][0]
         description["name"] = str(getattr(error, "name", None) or "")[:200]

@@ -8,7 +8,9 @@ writing, starting programs and using the network. `level()` and `not_stopped()` 
 import contextlib
 import io
 import json
+import math
 import os
+import re
 import shutil
 import signal
 import struct
@@ -24,13 +26,12 @@ from typing import Any
 
 import numpy as np
 
-from classroom.program import PLAIN_KINDS, Arrays, to_bytes
+from classroom.program import LARGEST_RESULT, PLAIN_KINDS, Arrays, to_bytes
 
 MEMORY = 1 << 30
-LARGEST_RESULT = 64 << 20
-LARGEST_TREE = 4 << 20
+LARGEST_TREE = 1 << 18
 MOST_ARRAYS = 1000
-MOST_MESSAGES = 1000
+MOST_EVENTS = 1000
 FLOOD = 10 << 20
 PRINTED_KEPT = 20_000
 START_SECONDS = 60.0
@@ -38,6 +39,14 @@ START_SECONDS = 60.0
 # Of the parent's environment only what a dynamic library may need to be found.
 INHERITED = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", *(("PATH",) if os.name == "nt" else ()))
 HOUSE = Path(__file__).resolve().parent
+
+ENCRYPTED = 0x1
+# The first lines of an array file as np.savez writes them. NumPy's own reader hands this text to Python's parser.
+HEADER = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '(?P<dtype>[<>|=][%s]\d{1,2})', 'fortran_order': (?P<fortran>True|False), "
+    rb"'shape': \((?P<shape>[\d, ]{0,600})\), \} *\n" % PLAIN_KINDS.encode(),
+    re.DOTALL,
+)
 
 
 class Damaged(ValueError):
@@ -74,8 +83,8 @@ def level() -> str:
 def not_stopped() -> list[str]:
     """What an answer written to do harm can still do here, each in one sentence."""
     sentences = [
-        "Code that gets round Python's audit hook can read the files of the user who runs the check.",
-        "Code that gets round Python's audit hook can open network connections and start programs.",
+        "Code that gets round Python's audit hook can read and change the files of the user who runs the check.",
+        "Code that gets round Python's audit hook can open network connections, and start and end programs.",
         "An answer can ask whether a file exists, though not what is in it.",
     ]
     if sys.platform != "linux":
@@ -97,7 +106,7 @@ class Worker:
         self.seconds = seconds
         self.folder = tempfile.mkdtemp(prefix="gradschool-answer-")
         settings = {
-            "packages": {"numpy": str(Path(np.__file__).parents[1]), "kernel": str(HOUSE.parent)},
+            "packages": {"numpy": str(Path(np.__file__).resolve().parents[1]), "kernel": str(HOUSE.parent)},
             "program": str(HOUSE / "program.py"),
             "memory": memory,
             "seconds": seconds,
@@ -118,7 +127,8 @@ class Worker:
             **group,
         )
         self._changed = threading.Condition()
-        self._messages: list[bytes] = []
+        self._ready = False
+        self._events: list[tuple[dict, Arrays]] = []
         self._ended = ""
         self._kept = bytearray()
         self._printed = 0
@@ -137,8 +147,8 @@ class Worker:
     def run(self, job: dict, arrays: Arrays) -> Outcome:
         """Hand over the job, wait for its end or the limit, end the process with all that it started."""
         outcome = Outcome("start")
-        self._wait(lambda: bool(self._messages or self._ended), START_SECONDS)
-        if self._messages:
+        self._wait(lambda: bool(self._ready or self._ended), START_SECONDS)
+        if self._ready:
             started = time.monotonic()
             message = to_bytes(job, arrays)
             # A worker that is already gone shows itself as the end of its results.
@@ -149,12 +159,7 @@ class Worker:
         self.close()
         outcome.code = self.process.returncode
         outcome.printed = self._text()
-        try:
-            outcome.events = [read(message) for message in self._messages[1:]]
-        except Damaged:
-            outcome.ended, outcome.events = "damaged", []
-        if outcome.ended == "done":
-            outcome.events.pop()
+        outcome.events = list(self._events)
         return outcome
 
     def close(self) -> None:
@@ -179,6 +184,11 @@ class Worker:
         with self._changed:
             return self._changed.wait_for(happened, seconds)
 
+    def _start(self) -> None:
+        with self._changed:
+            self._ready = True
+            self._changed.notify_all()
+
     def _end(self, how: str) -> None:
         with self._changed:
             self._ended = self._ended or how
@@ -198,17 +208,22 @@ class Worker:
             buffer += part
             while len(buffer) >= 8:
                 size = struct.unpack(">Q", buffer[:8])[0]
-                if size > LARGEST_RESULT or len(self._messages) > MOST_MESSAGES:
+                if size > LARGEST_RESULT or len(self._events) > MOST_EVENTS:
                     return self._end("large")
                 if len(buffer) < 8 + size:
                     break
                 message = bytes(buffer[8 : 8 + size])
                 del buffer[: 8 + size]
-                with self._changed:
-                    self._messages.append(message)
-                    self._changed.notify_all()
-                if is_last(message):
+                if not self._ready:
+                    self._start()
+                    continue
+                try:
+                    event = read(message)
+                except Damaged:
+                    return self._end("damaged")
+                if event[0].get("done") is True:
                     return self._end("done")
+                self._events.append(event)
         return self._end("crash")
 
     def _read_prints(self) -> None:
@@ -226,31 +241,30 @@ class Worker:
         return text + (f"\n… and {left_out:,} more bytes" if left_out else "")
 
 
-def is_last(message: bytes) -> bool:
-    """Whether the worker says that it is done."""
-    try:
-        return bool(message) and read(message)[0].get("done") is True
-    except Damaged:
-        return False
-
-
 def read(message: bytes) -> tuple[dict, Arrays]:
     """Tree and arrays of one message from the worker, which anybody in the answer may have written.
 
-    Every size is looked at before it is believed: the archive is not compressed, each member's header is read before
-    its data, only plain numbers are accepted, and the tree is limited JSON. Errors: Damaged.
+    Every size is looked at before it is believed: the members are counted before the archive is opened, none is
+    compressed, each header has to be the line that NumPy writes for plain numbers, and the tree is limited JSON.
+    Errors: Damaged.
     """
+    if message.count(zipfile.stringCentralDir) > MOST_ARRAYS:
+        raise Damaged("too many arrays")
     try:
         with zipfile.ZipFile(io.BytesIO(message)) as archive:
             members = archive.infolist()
-            if len(members) > MOST_ARRAYS or sum(member.file_size for member in members) > LARGEST_RESULT:
-                raise Damaged("too many arrays")
+            # Members may overlap in the archive, and together be larger than it.
+            if sum(max(member.file_size, member.compress_size) for member in members) > LARGEST_RESULT:
+                raise Damaged("arrays larger than a result")
             arrays = {member.filename.removesuffix(".npy"): _read_array(archive, member) for member in members}
         text = arrays.pop("tree")
         if text.dtype != np.uint8 or text.ndim != 1 or text.size > LARGEST_TREE:
             raise Damaged("no tree")
         tree = json.loads(text.tobytes())
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError, RecursionError, NotImplementedError) as error:
+    except (
+        *(zipfile.BadZipFile, EOFError, OSError, NotImplementedError),
+        *(KeyError, TypeError, ValueError, OverflowError, RecursionError),
+    ) as error:
         raise Damaged(str(error)) from error
     if not isinstance(tree, dict):
         raise Damaged("the tree is no event")
@@ -258,27 +272,15 @@ def read(message: bytes) -> tuple[dict, Arrays]:
 
 
 def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    if member.compress_type != zipfile.ZIP_STORED:
-        raise Damaged(f"member {member.filename!r} is compressed")
-    with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        if version not in ((1, 0), (2, 0)):
-            raise Damaged("unknown version of the array format")
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, fortran, dtype = read_header(file, max_header_size=10_000)
-        if dtype.kind not in PLAIN_KINDS:
-            raise Damaged(f"an array of {dtype} is no result")
-        if any(length < 0 for length in shape):
-            raise Damaged("an array with a negative size")
-        count = 1
-        for length in shape:
-            count *= length
-        if count * dtype.itemsize > member.file_size:
-            raise Damaged("an array larger than its data")
-        data = file.read(count * dtype.itemsize)
-    if len(data) != count * dtype.itemsize:
-        raise Damaged("an array shorter than its shape")
-    return np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if fortran else "C")
+    if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & ENCRYPTED:
+        raise Damaged(f"member {member.filename!r} is not as NumPy writes it")
+    data = archive.read(member)
+    header = HEADER.match(data)
+    if header is None:
+        raise Damaged("an array that NumPy would write otherwise")
+    dtype = np.dtype(header["dtype"].decode())
+    shape = [int(length) for length in header["shape"].split(b",") if length.strip()]
+    if len(data) - header.end() != math.prod(shape) * dtype.itemsize:
+        raise Damaged("an array whose data do not fill its shape")
+    order = "F" if header["fortran"] == b"True" else "C"
+    return np.frombuffer(data, dtype=dtype, offset=header.end()).reshape(shape, order=order)

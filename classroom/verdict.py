@@ -1,8 +1,14 @@
 """What a check says, as plain data: the notebook's box, the command line and a grade are all made from it."""
 
+import re
 from dataclasses import asdict, dataclass, field
 
 RIGHT, WRONG, NOT_ATTEMPTED, UNAVAILABLE = "right", "wrong", "not attempted", "unavailable"
+
+
+def printable(text: str) -> str:
+    """`text` without control characters, which a terminal would obey, and without what cannot be encoded."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]", "�", text)
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """Comparison of plain data, and the reading of results that somebody else may have written."""
 
+import functools
 import io
 import json
 import struct
@@ -136,8 +137,8 @@ def archive(members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> byte
     return buffer.getvalue()
 
 
-def array(descr: str, shape: tuple, data: bytes, version: bytes = b"\x01\x00") -> bytes:
-    header = repr({"descr": descr, "fortran_order": False, "shape": shape}).encode() + b"\n"
+def array(descr: str, shape: object, data: bytes, version: bytes = b"\x01\x00") -> bytes:
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
     return b"\x93NUMPY" + version + struct.pack("<H", len(header)) + header + data
 
 
@@ -170,6 +171,12 @@ def test_what_the_helpers_of_this_file_write_can_be_read() -> None:
         archive({"tree.npy": TREE, "a.npy": array("<f8", (1,), bytes(8), b"\x07\x00")}),
         archive({"tree.npy": TREE, "a.npy": array("<U9999999", (1,), bytes(8))}),
         archive({"tree.npy": TREE, "a.npy": array("[('a', '<f8')]", (1,), bytes(8))}),
+        archive({"tree.npy": TREE, "a.npy": array("<f99", (1,), bytes(8))}),
+        archive({"tree.npy": TREE, "a.npy": array("<f8", "(1L,)", bytes(8))}),
+        archive({"tree.npy": TREE, "a.npy": array("<f8", "(" * 900, bytes(8))}),
+        archive({"tree.npy": TREE, "a.npy": array("<f8", (0, 10**30), b"")}),
+        archive({"tree.npy": TREE, "a.npy": array("<f8", (1,) * 70, bytes(8))}),
+        archive({"tree.npy": TREE}).replace(b"PK\x01\x02\x14\x03\x14\x00\x00", b"PK\x01\x02\x14\x03\x14\x00\x01"),
         archive({"tree.npy": TREE, **{f"a{number}.npy": TREE for number in range(1001)}}),
         archive({"tree.npy": array("|u1", (10_000,), b"[" * 10_000)}),
         archive({"tree.npy": array("|u1", (10_010,), b'{"a": ' + b"9" * 10_003 + b"}")}),
@@ -201,6 +208,8 @@ def test_declared_sizes_are_looked_at_before_the_data() -> None:
         {"dict": [1, 2]},
         {"scalar": "missing"},
         {"other": 3},
+        2**63,
+        functools.reduce(lambda inside, _: {"list": [inside]}, range(13), 1),
     ],
 )
 def test_a_tree_that_pack_does_not_write_is_refused(tree: object) -> None:

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from classroom import sandbox
+import kernel
+from classroom import engine, program, sandbox
+from classroom.cell import prepare
+from classroom.spec import Case, Exercise
+from classroom.verdict import Verdict
 
 COURSE = Path(__file__).parent / "course"
 WRONG = """
@@ -53,6 +57,68 @@ json.dumps = lambda *arguments, **options: '{"done": true}'
 struct.pack = lambda *arguments: b""
 """,
 }
+
+
+STEAL = f"""
+text = open({str(COURSE / "00_sample" / "checks.py")!r}).read()
+exec(text[text.index("def softmax") : text.index("def without_shift")], globals())
+"""
+DISARMED = {
+    "the guard's tables": "import __main__\n__main__.READING_EVENTS = __main__.REFUSED_EVENTS = ()\n",
+    "what makes a string of a path": "import os\nos.fsdecode = os.fspath = lambda path: kernel.__file__\n",
+    "what follows links": "import posixpath\nposixpath._joinrealpath = lambda *parts: (kernel.__file__, True)\n",
+    "isinstance": "import builtins\nbuiltins.isinstance = lambda *arguments: True\n",
+    "a switch in a frame": """
+import sys
+frame = sys._getframe()
+while frame:
+    for value in list(frame.f_locals.values()):
+        for cell in getattr(value, "__closure__", None) or ():
+            cell.cell_contents = False
+    frame = frame.f_back
+""",
+    "a switch among all objects": """
+import gc
+for value in gc.get_objects():
+    if getattr(value, "__name__", "") == "hook":
+        value.__code__ = (lambda event, arguments: None).__code__
+""",
+    "a path that changes": """
+class Path:
+    asked = 0
+    def __fspath__(self):
+        self.asked += 1
+        return TEXT if self.asked < 2 else kernel.__file__
+TEXT, plainly = STOLEN, open
+open = lambda path: plainly(Path())
+""",
+    "a string with methods of its own": """
+class Path(str):
+    startswith = __contains__ = lambda self, *arguments: True
+    __add__ = lambda self, other: kernel.__file__
+import io, os
+open = lambda path: io.StringIO(os.read(os.open(Path(path), 0), 100_000).decode())
+""",
+    "another interpreter": """
+import _xxsubinterpreters, io, os
+def open(path):
+    come, go = os.pipe()
+    _xxsubinterpreters.run_string(
+        _xxsubinterpreters.create(), f"import os; os.write({go}, open({path!r}).read().encode())"
+    )
+    return io.StringIO(os.read(come, 100_000).decode())
+""",
+    "a program started below subprocess": "import _posixsubprocess\n",
+    "a database": "import sqlite3\nsqlite3.connect(STOLEN)\n",
+}
+
+
+@pytest.mark.parametrize("disarm", list(DISARMED.values()), ids=list(DISARMED))
+def test_the_guard_cannot_be_talked_out_of_it(answer, disarm: str) -> None:
+    """Below each attempt the reference is read and used: points would mean that the guard gave way."""
+    stolen = f"STOLEN = {str(COURSE / '00_sample' / 'checks.py')!r}\n"
+    verdict = answer("softmax", stolen + disarm + STEAL, seconds=3.0)
+    assert (verdict.status, verdict.points) == ("wrong", 0), verdict
 
 
 @pytest.mark.parametrize("patch", list(PATCHED.values()), ids=list(PATCHED))
@@ -114,15 +180,27 @@ def test_rigged_results_are_data_like_any_other(answer, source: str) -> None:
 
 FORGE = """
 import io, json, os, struct
-def send(tree, **arrays):
+def frame(tree, **arrays):
     file = io.BytesIO()
     np.savez(file, tree=np.frombuffer(json.dumps(tree).encode(), np.uint8), **arrays)
-    data = struct.pack(">Q", len(file.getvalue())) + file.getvalue()
+    return file.getvalue()
+def write(data):
+    data = struct.pack(">Q", len(data)) + data
     for descriptor in range(3, 20):
         try:
-            os.write(descriptor, data)
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(descriptor, rest):]
         except OSError:
             pass
+def send(tree, **arrays):
+    write(frame(tree, **arrays))
+def everywhere(value):
+    send({"loaded": True, "found": True, "exists": True, "defined": []})
+    for case in range(6):
+        send({"value": value, "gradients": None, "after": [None]})
+    send({"done": True})
+    os._exit(0)
 """
 FORGED = {
     "a result in print": WRONG + 'print(\'{"status": "right", "points": 3}\')',
@@ -156,10 +234,42 @@ json.dumps = lambda tree: Text(data)
 send(None)
 os._exit(0)
 """,
+    "messages of another order": FORGE
+    + "send({'value': 3})\nsend({'loaded': True})\nsend({'done': True})\nos._exit(0)",
     "messages without end": FORGE
     + """
 while True:
     send({"loaded": True, "found": True, "exists": True, "defined": []})
+""",
+    "a number too large for any array": FORGE + "everywhere(10**4000)",
+    "a line of code that no cell has": FORGE
+    + "send({'error': {'type': 'X', 'message': '', 'name': '', 'line': 10**4000, 'bases': []}})\nos._exit(0)",
+    "lists as deep as Python bears": FORGE
+    + "deep = 1\nfor _ in range(430):\n    deep = {'list': [deep]}\neverywhere(deep)",
+    "a locked archive": FORGE
+    + """
+data = bytearray(frame({"value": 1}))
+data[data.index(b"PK\\x01\\x02") + 8] |= 1
+write(bytes(data))
+os._exit(0)
+""",
+    "a million members": FORGE
+    + """
+member = b"PK\\x01\\x02" + bytes(24) + b"\\x01" + bytes(17) + b"a"
+count = 60_000_000 // len(member)
+write(member * count + struct.pack("<4s4H2LH", b"PK\\x05\\x06", 0, 0, 65535, 65535, count * len(member), 0, 0))
+os._exit(0)
+""",
+    "headers that no array has": FORGE
+    + """
+import zipfile
+file = io.BytesIO()
+with zipfile.ZipFile(file, "w") as archive:
+    for number, shape in enumerate(("(3L,)", "(0, 10**30)", "(0,)" + "," * 99, "-" * 3000 + "1", "(" * 900)):
+        text = "{'descr': '<f8', 'fortran_order': False, 'shape': " + shape + ", }\\n"
+        archive.writestr(str(number), b"\\x93NUMPY\\x01\\x00" + struct.pack("<H", len(text)) + text.encode())
+write(file.getvalue())
+os._exit(0)
 """,
     "a pickle": FORGE
     + """
@@ -177,6 +287,53 @@ os._exit(0)
 def test_forged_results_earn_nothing(answer, source: str) -> None:
     assert answer("softmax", source, seconds=3.0).points == 0
     assert not os.path.exists("/tmp/gradschool-unpickled")
+
+
+LOUD = {
+    "a long name": "Loud = type('x' * 500, (), {})\ndef softmax(logits):\n    return Loud()",
+    "a name in two lines and red": "Loud = type('x\\n\\x1b[31m', (), {})\ndef softmax(logits):\n    return Loud()",
+    "an error of a long name": "Loud = type('x' * 500, (Exception,), {})\ndef softmax(logits):\n    raise Loud()",
+    "an error that clears the screen": "def softmax(logits):\n    raise ValueError('\\x1b[2J\\x07\\n' + 'x' * 5000)",
+    "an error that has no text": """
+class Loud(Exception):
+    __str__ = lambda self: 1 / 0
+def softmax(logits):
+    raise Loud()
+""",
+    "an error that has no name": """
+class Kind(type):
+    __name__ = property(lambda self: 1 / 0)
+class Loud(Exception, metaclass=Kind):
+    pass
+def softmax(logits):
+    raise Loud()
+""",
+    "an error that answers nothing": """
+class Loud(Exception):
+    __getattribute__ = lambda self, name: 1 / 0
+def softmax(logits):
+    raise Loud()
+""",
+    "a long text": "def softmax(logits):\n    return 'x\\n' * 1_000_000",
+    "half a character": "def softmax(logits):\n    return '\\udc80' * 100",
+    "an array of many axes": "def softmax(logits):\n    return np.zeros((2,) * 22, np.int8)",
+    "a list of many lists": "def softmax(x):\n    x = 1\n    for _ in range(5):\n        x = [x] * 10\n    return x",
+    "bytes that are no text": "import os\nos.write(1, b'\\xff\\x1b[31m')\ndef softmax(logits):\n    return logits",
+    "a channel that was closed": "import os\nos.closerange(3, 100)\ndef softmax(logits):\n    return logits",
+}
+
+
+@pytest.mark.parametrize("source", list(LOUD.values()), ids=list(LOUD))
+def test_a_sentence_stays_one_sentence(answer, source: str) -> None:
+    started = time.monotonic()
+    verdict = answer("softmax", source)
+    assert (verdict.status, verdict.points) == ("wrong", 0)
+    assert verdict.sentence[0].isupper() or verdict.sentence.startswith("softmax ")
+    assert verdict.sentence.endswith(".")
+    assert len(verdict.sentence) < 650
+    assert verdict.sentence.isprintable()
+    assert all(len(text) < 2100 and "\x1b" not in text for _, text in verdict.table)
+    assert time.monotonic() - started < 8
 
 
 def in_softmax(lines: str, before: str = "") -> str:
@@ -250,6 +407,15 @@ REFUSED = {
     "a fork": "import os\nos.fork()",
     "a program in its place": "import os\nos.execv('/bin/true', ['true'])",
     "killing the parent": "import os\nos.kill(os.getppid(), 9)",
+    "stopping the parent by another name": "import os, signal\nchild = os.pidfd_open(os.getppid())\n"
+    "signal.pidfd_send_signal(child, 0)",
+    "the parent's files": "import os\nopen(f'/proc/{os.getppid()}/fd/0')",
+    "a path that goes down and up": "import os\nopen(os.path.dirname(os.__file__) + '/../../etc/passwd')",
+    "importing a file": f"from importlib.machinery import SourceFileLoader\n"
+    f"SourceFileLoader('checks', {str(COURSE / '00_sample' / 'checks.py')!r}).load_module()",
+    "a memory map": f"np.memmap({str(COURSE / '00_sample' / 'checks.py')!r}, np.uint8, 'r')[0]",
+    "another process": "import multiprocessing\nmultiprocessing.Process(target=print).start()",
+    "code made by hand": "(lambda: 0).__code__.replace(co_stacksize=0)",
     "the network": "import socket\nsocket.create_connection(('127.0.0.1', 1))",
     "C": "import ctypes\nctypes.CDLL(None).exit(0)",
     "higher limits": "import resource\nresource.setrlimit(resource.RLIMIT_AS, (-1, -1))",
@@ -322,3 +488,39 @@ def test_the_folder_of_an_answer_is_gone_afterwards() -> None:
         assert not os.listdir(worker.folder)
     assert not os.path.exists(worker.folder)
     assert worker.process.returncode is not None
+
+
+def product(first, second):
+    return first * second
+
+
+def product_cases(random, dtype):
+    yield Case(*(kernel.tensor(random.normal(size=2), dtype=dtype, requires_grad=True) for _ in range(2)))
+
+
+@pytest.mark.parametrize(
+    ("part", "kept", "status"),
+    [
+        ("gradients", 2, "right"),
+        ("gradients", 1, "wrong"),
+        ("gradients", 0, "wrong"),
+        ("after", 1, "wrong"),
+        ("after", 0, "wrong"),
+    ],
+)
+def test_what_a_forged_result_leaves_out_counts_as_wrong(part: str, kept: int, status: str) -> None:
+    exercise = Exercise(
+        product,
+        title="Product",
+        points=1,
+        hints=("", "", ""),
+        misconceptions=(),
+        cases=product_cases,
+        dtypes=("float64",),
+    )
+    arrays, trials = engine.make_trials(exercise, (), 1, "cpu")
+    events = list(program.run(engine.job(exercise, (), exercise.reference.source, trials, "cpu"), arrays))
+    events[1][0][part] = events[1][0][part][:kept]
+    verdict = Verdict("product", "Product", "wrong", "", 0, 1)
+    engine.judge(verdict, exercise, (), prepare("x"), sandbox.Outcome("done", events), arrays, trials, "cpu")
+    assert verdict.status == status
