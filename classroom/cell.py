@@ -1,6 +1,8 @@
 """What can be said of a student's cell without running it."""
 
 import ast
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 LONGEST = 200_000
@@ -58,6 +60,21 @@ def defined(tree: ast.Module) -> dict[str, ast.stmt]:
             found = (node for target in targets for node in ast.walk(target))
             names |= {node.id: statement for node in found if isinstance(node, ast.Name)}
     return names
+
+
+def names(source: str) -> set[str]:
+    """Every name that a cell uses or binds; none where it cannot be parsed."""
+    tree = prepare(source).tree
+    nodes = list(ast.walk(tree)) if tree else []
+    found = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return found | {node.arg for node in nodes if isinstance(node, ast.arg)} | set(defined(tree) if tree else ())
+
+
+def similar(name: str, candidates: Iterable[str]) -> str:
+    """The candidate that `name` was probably meant to be, "" where none comes near; capitals do not count."""
+    by_letters = {each.lower(): each for each in candidates if each != name}
+    close = difflib.get_close_matches(name.lower(), by_letters, n=1, cutoff=0.75)
+    return by_letters[close[0]] if close else ""
 
 
 def is_stub(statement: ast.stmt) -> bool:

@@ -29,15 +29,13 @@ def ask(request: dict) -> dict:
     """
     group = {"start_new_session": True} if os.name == "posix" else {}
     command = [sys.executable, "-I", "-X", "utf8", "-c", START]
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        **group,
-    )
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    try:
+        process = subprocess.Popen(command, **pipes, text=True, encoding="utf-8", **group)
+    except OSError as error:
+        raise ClerkError(
+            f"The check could not start a Python of its own ({error.strerror}): close what fills the memory, try again."
+        ) from None
     try:
         answer, complaint = process.communicate(json.dumps(request), timeout=PATIENCE)
     except subprocess.TimeoutExpired:
@@ -68,11 +66,13 @@ def main() -> None:
     # An interrupted check ends by unwinding, so that its worker is ended too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     request = json.load(sys.stdin)
+    # What the course prints while it is read does not belong to the answer.
+    answers, sys.stdout = sys.stdout, sys.stderr
     try:
         reply = {"check": _check, "describe": _describe, "map": _map}[request["ask"]](request)
     except (CourseError, SpecError) as error:
         reply = {"sentence": str(error)}
-    json.dump(reply, sys.stdout)
+    json.dump(reply, answers)
 
 
 def _check(request: dict) -> dict:

@@ -162,7 +162,10 @@ def _plain_difference(wanted: Plain, got: Any, path: Path) -> Difference | None:
 
 
 def _type_difference(wanted: Any, got: Any, path: Path) -> Difference:
-    return Difference("type", path, f"is {a(got)} where {a(wanted)} is wanted")
+    advice = ""
+    if isinstance(wanted, Plain) and isinstance(got, Plain) and (wanted.kind, got.kind) == ("tensor", "array"):
+        advice = ": use kernel's functions in place of NumPy's"
+    return Difference("type", path, f"is {a(got)} where {a(wanted)} is wanted{advice}")
 
 
 def value_difference(wanted: Any, got: Any, tolerance: float, path: Path = ()) -> Difference | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from classroom.cell import names, similar
 from classroom.compare import Difference, Plain, word
 from classroom.sandbox import MEMORY
 from classroom.spec import Exercise
@@ -66,15 +67,20 @@ def missing(exercise: Exercise, event: dict) -> str:
     return f"The cell does not define {what}{instead}."
 
 
-def failure(exercise: Exercise, error: dict, source: str, circumstance: str) -> str:
+def failure(exercise: Exercise, error: dict, source: str, circumstance: str, loading: bool = False) -> str:
     """An error that the cell raised while it was loaded or called."""
-    name, line, message = exercise.name, error["line"], one_line(error["message"], LONGEST_MESSAGE)
+    name = "The cell" if loading else exercise.name
+    line, message = error["line"], one_line(error["message"], LONGEST_MESSAGE)
     bases = error["bases"]
     on_line = f" (line {line})" if line else ""
     if "NotImplementedError" in bases:
-        return NOT_ATTEMPTED.format(name=name)
+        return NOT_ATTEMPTED.format(name=exercise.name)
     if error["type"] == "NameError" and error["name"]:
-        return f"{name} uses {error['name']}, which this cell does not define{on_line}."
+        meant = similar(error["name"], names(source) - {exercise.name})
+        advice = f"did you mean {meant}?" if meant else "define or import it here."
+        return f"{name} uses {error['name']}, which this cell does not define{on_line}: {advice}"
+    if "SyntaxError" in bases:
+        return unreadable(message, line, source)
     if "ImportError" in bases and error["name"]:
         return f"The cell imports {error['name']}{on_line}, which a check does not offer: do that in another cell."
     if "MemoryError" in bases:
@@ -84,12 +90,12 @@ def failure(exercise: Exercise, error: dict, source: str, circumstance: str) -> 
     if "TooLarge" in bases:
         return ENDINGS["large"].format(name=name)
     if "SystemExit" in bases:
-        return f"The cell calls exit or sys.exit{on_line}: {name} should return its result instead."
+        return f"The cell calls exit or sys.exit{on_line}: {exercise.name} should return its result instead."
     if "EOFError" in bases:
         return f"{name} asks for input{on_line}: an answer computes with its arguments alone."
     if "PermissionError" in bases and message.startswith("an answer may not"):
         return f"{name} does what a check refuses{on_line}: {message}."
-    if "TypeError" in bases and line is None:
+    if "TypeError" in bases and line is None and not loading:
         return f"{name} cannot be called as {exercise.signature}: {message}."
     where = f" on line {line} (`{text_of(source, line)}`)" if line else ""
     return f"{name} stops with {error['type']}{where}{circumstance}: {message or 'it gives no message'}."
@@ -130,7 +136,7 @@ def subject(exercise: Exercise, path: tuple) -> str:
     return text if exercise.is_value and not path else text[0].upper() + text[1:]
 
 
-def one_line(message: str, longest: int = LONGEST_SENTENCE) -> str:
+def one_line(message: str, longest: int) -> str:
     """A message without line breaks and closing full stop, and not longer than a sentence may be."""
     text = " ".join(message.split())
     return (text if len(text) <= longest else text[:longest] + "…").rstrip(".")
@@ -177,8 +183,5 @@ def _show_numbers(array: np.ndarray, precision: int) -> str:
 
 def pair(expected: Any, got: Any) -> tuple[str, str]:
     """Expected and got with as many decimals as it takes to see that they differ."""
-    for precision in (4, 8, 16):
-        texts = show(expected, precision), show(got, precision)
-        if texts[0] != texts[1]:
-            break
-    return texts
+    pairs = [(show(expected, precision), show(got, precision)) for precision in (4, 8, 16)]
+    return next((texts for texts in pairs if texts[0] != texts[1]), pairs[0])

@@ -86,7 +86,9 @@ def check_answer(
             outcome = worker.run(job(exercise, used, cell.source, trials, device), arrays)
         verdict.printed = outcome.printed
         judge(verdict, exercise, used, cell, outcome, arrays, trials, device)
-    verdict.sentence = printable(diagnosis.one_line(verdict.sentence)) + "."
+    verdict.sentence = printable(diagnosis.one_line(verdict.sentence, diagnosis.LONGEST_SENTENCE))
+    if not verdict.sentence.endswith("?"):
+        verdict.sentence += "."
     verdict.table = [(head, printable(text)) for head, text in verdict.table]
     verdict.points = exercise.points if verdict.status == RIGHT else 0
     verdict.seconds = round(time.monotonic() - started, 3)
@@ -215,7 +217,7 @@ def judge(
     try:
         if events and "error" in events[0][0]:
             error = _error(events[0][0]["error"])
-            _not_attempted_or(verdict, exercise, error, cell, "")
+            _not_attempted_or(verdict, exercise, error, cell, "", loading=True)
             return
         if events and events[0][0].get("found") is not True and outcome.ended == "done":
             verdict.sentence = diagnosis.missing(exercise, {"exists": False, "defined": [], **events[0][0]})
@@ -301,10 +303,12 @@ def _fault(exercise: Exercise, trial: Trial, got: Result) -> Fault | None:
     return None
 
 
-def _not_attempted_or(verdict: Verdict, exercise: Exercise, error: dict, cell: Cell, circumstance: str) -> None:
+def _not_attempted_or(
+    verdict: Verdict, exercise: Exercise, error: dict, cell: Cell, circumstance: str, loading: bool = False
+) -> None:
     if "NotImplementedError" in error["bases"]:
         verdict.status = NOT_ATTEMPTED
-    verdict.sentence = diagnosis.failure(exercise, error, cell.source, circumstance)
+    verdict.sentence = diagnosis.failure(exercise, error, cell.source, circumstance, loading)
 
 
 def _first_failure(

@@ -28,12 +28,7 @@ def check_lesson(lesson: Lesson, notebook: Path, *, seed: int | None = None, cou
     for exercise in exercises_of(lesson):
         verdict = check_answer(exercise, answer_in(cells, exercise), used_by(exercise), seed=seed)
         if count and verdict.status in (RIGHT, WRONG):
-            progress.note(
-                exercise.name,
-                points=verdict.points,
-                solved=verdict.status == RIGHT,
-                misconception=verdict.misconception,
-            )
+            progress.note(verdict)
         verdicts.append(verdict)
     return verdicts
 

@@ -1,12 +1,12 @@
 """What a student calls in a notebook: check, hint, solution, reset and progress_map. Each returns a box."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from classroom import progress
 from classroom.box import PRINTED_SHOWN, Box, Listing, Table
-from classroom.cell import defined, prepare
+from classroom.cell import defined, prepare, similar
 from classroom.clerk import ClerkError, ask
 from classroom.progress import Record
 from classroom.verdict import NOT_ATTEMPTED, RIGHT, UNAVAILABLE, WRONG, Verdict
@@ -27,19 +27,16 @@ def check(name: str | Callable) -> Box:
         reply = ask({"ask": "check", "name": name, "source": source})
     except ClerkError as error:
         return Box(UNAVAILABLE, f"check({name!r})", str(error))
-    verdict = Verdict(**reply["verdict"])
+    verdict, remarks = Verdict(**reply["verdict"]), []
     if source is None:
-        verdict.sentence = f"No cell that defines {name} was run in this session: run your answer's cell, then check."
-    trouble = ""
+        verdict.sentence = _without_cell(name)
+    elif verdict.status == WRONG and _checked.get(name) == source:
+        remarks.append("The cell is the same as at the check before: after a change, run it again and then check.")
+    _checked[name] = source
     if verdict.status in (RIGHT, WRONG):
-        trouble = progress.note(
-            verdict.exercise,
-            points=verdict.points,
-            solved=verdict.status == RIGHT,
-            misconception=verdict.misconception,
-        )
+        remarks.append(progress.note(verdict))
     record = progress.read()[0].get(verdict.exercise, Record())
-    return verdict_box(verdict, reply["hints"], record, trouble)
+    return verdict_box(verdict, reply["hints"], record, remarks)
 
 
 def hint(name: str | Callable) -> Box:
@@ -128,7 +125,7 @@ def progress_map(lesson: str = "") -> Box:
     return Box("note", "Progress", trouble or f"{points} of {possible} points.", (table,))
 
 
-def verdict_box(verdict: Verdict, hints: list[str], record: Record, trouble: str = "") -> Box:
+def verdict_box(verdict: Verdict, hints: list[str], record: Record, remarks: Sequence[str]) -> Box:
     """The box of one check."""
     parts: list = []
     if verdict.table:
@@ -143,8 +140,7 @@ def verdict_box(verdict: Verdict, hints: list[str], record: Record, trouble: str
         parts.append(Table("Hints so far", seen))
     elif verdict.status == WRONG:
         parts.append(f'For a hint: `hint("{verdict.exercise}")`.')
-    if trouble:
-        parts.append(trouble)
+    parts += filter(None, remarks)
     plural = "point" if verdict.possible == 1 else "points"
     heading = f"{WORDS[verdict.status]} · {verdict.title} · {verdict.points} of {verdict.possible} {plural}"
     return Box(verdict.status, heading, verdict.sentence, tuple(parts))
@@ -159,6 +155,16 @@ def may_see_solution(record: Record) -> bool:
     return record.solved or (record.attempts >= ATTEMPTS_BEFORE_SOLUTION and record.hints >= 3)
 
 
+def _without_cell(name: str) -> str:
+    """What to say where no cell defines the answer."""
+    shell = _shell()
+    trees = [prepare(source).tree for source in _cells(shell)] if shell else []
+    other = similar(name, (each for tree in trees if tree for each in defined(tree)))
+    if other:
+        return f"No cell that was run defines {name}, but one defines {other}: name it {name}, run it, then check."
+    return f"No cell that defines {name} was run in this session: run your answer's cell, then check."
+
+
 def last_cell(name: str) -> str | None:
     """The source of the cell that was last run and defines `name`; None where there is none, or no notebook."""
     shell = _shell()
@@ -166,13 +172,18 @@ def last_cell(name: str) -> str | None:
         return None
     # A cell that does not parse was run too: it is the answer, and its line is what the student wants to hear of.
     looks_like_it = re.compile(rf"^(\s*(def|class)\s+{re.escape(name)}\b|{re.escape(name)}\s*=)", re.MULTILINE)
-    for source in reversed([*shell.history_manager.input_hist_raw, *_cells_run]):
+    for source in _cells(shell):
         cell = prepare(source)
         if cell.tree is None and looks_like_it.search(source):
             return source
         if cell.tree is not None and name in defined(cell.tree):
             return source
     return None
+
+
+def _cells(shell: Any) -> list[str]:
+    """The cells of this session, the latest first."""
+    return [*reversed(_cells_run), *reversed(shell.history_manager.input_hist_raw)]
 
 
 def _shell() -> Any:
@@ -183,6 +194,8 @@ def _shell() -> Any:
     return get_ipython()
 
 
+# The answer of each exercise as it was last checked.
+_checked: dict[str, str | None] = {}
 # Every cell since the import: IPython's history lacks those that are run without one, as nbval runs all of them.
 _cells_run: list[str] = []
 if (_here := _shell()) is not None:

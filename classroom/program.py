@@ -196,7 +196,8 @@ def describe(error: BaseException) -> dict:
         description["bases"] = [str(each.__name__) for each in type(error).__mro__]
         description["type"] = description["bases"][0]
         description["name"] = str(getattr(error, "name", None) or "")[:200]
-        description["message"] = str(error)[:2000]
+        message = error.msg if isinstance(error, SyntaxError) else error
+        description["message"] = str(message)[:2000]
     except BaseException:  # The error is the answer's own, and so are its methods: what they raise is no news.
         description["message"] = "its message cannot be shown"
     return description

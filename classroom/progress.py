@@ -1,12 +1,15 @@
 """What a student has done so far: one small JSON file in the workspace, written whole or not at all."""
 
+import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from classroom.files import write_atomically
+from classroom.files import locked, write_atomically
+from classroom.verdict import RIGHT, Verdict
 
 WORKSPACE_VARIABLE = "GRADSCHOOL_WORKSPACE"
 VERSION = 1
@@ -25,8 +28,16 @@ class Record:
 
 
 def workspace_folder() -> Path:
-    """The student's own folder: the environment variable GRADSCHOOL_WORKSPACE names it, by default ~/gradschool."""
-    return Path(os.environ.get(WORKSPACE_VARIABLE) or "~/gradschool").expanduser()
+    """The student's own folder: the environment variable GRADSCHOOL_WORKSPACE names it, by default ~/gradschool.
+
+    Errors: FileNotFoundError where that is below a home folder and there is none.
+    """
+    folder = Path(os.environ.get(WORKSPACE_VARIABLE) or "~/gradschool")
+    try:
+        return folder.expanduser()
+    except RuntimeError:
+        advice = f"no home folder is known; name a workspace in {WORKSPACE_VARIABLE}"
+        raise FileNotFoundError(errno.ENOENT, advice, str(folder)) from None
 
 
 def progress_file() -> Path:
@@ -40,9 +51,12 @@ def read() -> tuple[dict[str, Record], str]:
     A file that is damaged is kept under another name, and progress begins anew.
     """
     try:
-        return _load()
+        with contextlib.suppress(DamagedProgress):
+            return _load(), ""
+        with locked(_lock()):
+            return _load_or_begin()
     except OSError as error:
-        return {}, f"Progress could not be read from {progress_file()} ({error.strerror})."
+        return {}, f"Progress could not be read from {error.filename} ({error.strerror})."
 
 
 def update(name: str, change: Callable[[Record], None]) -> str:
@@ -54,16 +68,16 @@ def update(name: str, change: Callable[[Record], None]) -> str:
     return _rewrite(changed)
 
 
-def note(name: str, *, points: int, solved: bool, misconception: str) -> str:
+def note(verdict: Verdict) -> str:
     """Count one attempt; the best points stay. Returns a sentence when all is not well ("" otherwise)."""
 
     def attempt(record: Record) -> None:
         record.attempts += 1
-        record.points = max(record.points, points)
-        record.solved = record.solved or solved
-        record.misconception = misconception
+        record.points = max(record.points, verdict.points)
+        record.solved = record.solved or verdict.status == RIGHT
+        record.misconception = verdict.misconception
 
-    return update(name, attempt)
+    return update(verdict.exercise, attempt)
 
 
 def forget(name: str) -> str:
@@ -71,29 +85,47 @@ def forget(name: str) -> str:
     return _rewrite(lambda records: records.pop(name, None))
 
 
-def _load() -> tuple[dict[str, Record], str]:
+class DamagedProgress(ValueError):
+    """A progress file that cannot be understood."""
+
+
+def _lock() -> Path:
+    return progress_file().with_name("progress.lock")
+
+
+def _load() -> dict[str, Record]:
     file = progress_file()
     try:
         stored = json.loads(file.read_text(encoding="utf-8"))
-        return {str(name): _record(entry) for name, entry in stored["exercises"].items()}, ""
+        return {str(name): _record(entry) for name, entry in stored["exercises"].items()}
     except FileNotFoundError:
-        return {}, ""
-    except (ValueError, KeyError, TypeError, AttributeError):
-        kept = _free_name(file)
-        file.replace(kept)
+        return {}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DamagedProgress from error
+
+
+def _load_or_begin() -> tuple[dict[str, Record], str]:
+    """Every record; a damaged file is put aside, which the sentence says. The caller holds the lock."""
+    try:
+        return _load(), ""
+    except DamagedProgress:
+        kept = _free_name(progress_file())
+        progress_file().replace(kept)
         return {}, f"The progress file was damaged; it is kept as {kept.name} beside it, and progress begins anew."
 
 
 def _rewrite(change: Callable[[dict[str, Record]], object]) -> str:
-    file = progress_file()
     try:
-        # A file that cannot be read now may be readable later: it is never replaced by what little is known here.
-        records, sentence = _load()
-        change(records)
-        content = {"version": VERSION, "exercises": {name: asdict(record) for name, record in records.items()}}
-        write_atomically(file, json.dumps(content, indent=1).encode())
+        # Another notebook may be reading, changing and writing the same file.
+        with locked(_lock()):
+            # A file that cannot be read now may be readable later: it is never replaced by what little is known here.
+            records, sentence = _load_or_begin()
+            change(records)
+            content = {"version": VERSION, "exercises": {name: asdict(record) for name, record in records.items()}}
+            write_atomically(progress_file(), json.dumps(content, indent=1).encode())
     except OSError as error:
-        return f"Progress could not be kept in {file} ({error.strerror}); the result shown here still holds."
+        where = f" in {error.filename}" if error.filename else ""
+        return f"Progress could not be kept{where} ({error.strerror}); the result shown here still holds."
     return sentence
 
 

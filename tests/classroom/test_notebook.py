@@ -1,5 +1,6 @@
 """What a student calls in a notebook, from the cells that were run to the box."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from classroom import clerk, notebook, progress
 from classroom.box import Box, Listing, Table
 from classroom.course import find_lesson
 from classroom.lesson_check import check_lesson
+from classroom.verdict import Verdict
 
 RIGHT = """
 def softmax(logits):
@@ -71,6 +73,45 @@ def test_check_counts_and_keeps_the_best(cells: list[str]) -> None:
     assert stored("softmax") == progress.Record(attempts=2, points=3, solved=True)
 
 
+def test_a_cell_that_was_not_run_again_is_told(cells: list[str]) -> None:
+    remark = "The cell is the same as at the check before: after a change, run it again and then check."
+    cells.append(WRONG + "# first")
+    assert remark not in classroom.check("softmax").parts
+    assert remark in classroom.check("softmax").parts
+    cells.append(WRONG + "# second")
+    assert remark not in classroom.check("softmax").parts
+    cells.append(RIGHT)
+    classroom.check("softmax")
+    assert remark not in classroom.check("softmax").parts
+
+
+@pytest.mark.parametrize("name", ["Softmax", "soft_max", "sofmax"])
+def test_an_answer_under_another_name_is_found(cells: list[str], name: str) -> None:
+    cells.append(RIGHT.replace("def softmax", f"def {name}"))
+    assert classroom.check("softmax").sentence == (
+        f"No cell that was run defines softmax, but one defines {name}: name it softmax, run it, then check."
+    )
+
+
+def test_what_a_course_prints_while_it_is_read_is_no_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lesson = tmp_path / "00_loud"
+    lesson.mkdir()
+    (lesson / "lesson.py").write_text(
+        "# ---\n# jupyter:\n#   gradschool:\n#     title: Loud\n#     minutes: 1\n# ---\n"
+    )
+    (lesson / "checks.py").write_text("print('hello')\nexercises = []")
+    monkeypatch.setenv("GRADSCHOOL_COURSE", str(tmp_path))
+    assert classroom.check("softmax").sentence.endswith("the course has no exercises.")
+
+
+def test_a_machine_that_can_start_nothing_more_is_told(cells: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    assert classroom.check("softmax").sentence.startswith("The check could not start a Python of its own (Cannot all")
+
+
 def test_hints_come_one_by_one_and_open_the_solution(cells: list[str]) -> None:
     cells.append(WRONG)
     locked = classroom.solution("softmax")
@@ -95,7 +136,7 @@ def test_hints_come_one_by_one_and_open_the_solution(cells: list[str]) -> None:
 
 
 def test_a_right_answer_opens_the_solution(cells: list[str]) -> None:
-    progress.note("half_life", points=1, solved=True, misconception="")
+    progress.note(Verdict("half_life", "", "right", "", 1, 1))
     assert "half_life = half_life()" in repr(classroom.solution("half_life"))
 
 
@@ -108,7 +149,7 @@ def test_an_unknown_name_gets_the_nearest(cells: list[str], command: str) -> Non
 
 
 def test_the_map_shows_every_exercise(cells: list[str]) -> None:
-    progress.note("softmax", points=3, solved=True, misconception="")
+    progress.note(Verdict("softmax", "", "right", "", 3, 3))
     box = classroom.progress_map("00")
     assert box.sentence == "3 of 9 points."
     rows = {row[0]: row for row in box.parts[0].rows}

@@ -51,7 +51,7 @@ def test_not_attempted(answer, source: str | None) -> None:
             "def softmax(logits):\n    return (",
             "Python cannot read line 2 (`return (`) of your cell: '(' was never closed.",
         ),
-        ("x = 3\n1 / 0", "softmax stops with ZeroDivisionError on line 2 (`1 / 0`): division by zero."),
+        ("x = 3\n1 / 0", "The cell stops with ZeroDivisionError on line 2 (`1 / 0`): division by zero."),
         (
             "import matplotlib",
             "The cell imports matplotlib (line 1), which a check does not offer: do that in another cell.",
@@ -61,7 +61,23 @@ def test_not_attempted(answer, source: str | None) -> None:
             "softmax = 3",
             "softmax should be a function that can be called as softmax(logits), but the cell makes it a value.",
         ),
-        (softmax("logits + eps"), "softmax uses eps, which this cell does not define (line 2)."),
+        (
+            softmax("logits + eps"),
+            "softmax uses eps, which this cell does not define (line 2): define or import it here.",
+        ),
+        (
+            softmax("logit + 1"),
+            "softmax uses logit, which this cell does not define (line 2): did you mean logits?",
+        ),
+        (
+            softmax("softmax = logits", "softmax = my_softmax\n"),
+            "The cell uses my_softmax, which this cell does not define (line 1): define or import it here.",
+        ),
+        ("await x\n" + RIGHT, "Python cannot read line 1 (`await x`) of your cell: 'await' outside function."),
+        (
+            "open('data.txt')\n" + RIGHT,
+            "The cell does what a check refuses (line 1): an answer may not read data.txt.",
+        ),
         (
             "def softmax(a, b):\n    return a",
             "softmax cannot be called as softmax(logits): softmax() missing 1 required positional argument: 'b'.",
@@ -73,7 +89,8 @@ def test_not_attempted(answer, source: str | None) -> None:
         (softmax("return [1.0]"), "The result of softmax is a list where a kernel tensor is wanted."),
         (
             softmax("return logits.detach().numpy()"),
-            "The result of softmax is a NumPy array where a kernel tensor is wanted.",
+            "The result of softmax is a NumPy array where a kernel tensor is wanted: "
+            "use kernel's functions in place of NumPy's.",
         ),
         (softmax("return logits.reshape(-1)"), "The result of softmax has shape (3,) where (1, 3) is wanted."),
         (
@@ -214,3 +231,13 @@ def test_the_seed_repeats_the_inputs(answer) -> None:
     one, again, other = (answer("softmax", source, seed=seed).printed for seed in (5, 5, 6))
     assert one == again
     assert one != other
+
+
+def test_numbers_that_look_alike_are_shown_with_more_decimals_only_if_they_differ(answer) -> None:
+    nearly = answer("softmax", softmax("return kernel.softmax(logits, axis=1) + 1e-6"))
+    assert [row[1] for row in nearly.table[1:]] == [
+        "[[0.09003057 0.24472847 0.66524096]]",
+        "[[0.09003157 0.24472947 0.66524196]]",
+    ]
+    array = answer("softmax", softmax("return kernel.softmax(logits, axis=1).detach().numpy()"))
+    assert [row[1] for row in array.table[1:]] == ["[[0.09   0.2447 0.6652]]"] * 2

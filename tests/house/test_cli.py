@@ -98,9 +98,10 @@ def test_lab_tells_what_an_update_did(small_course: Path, workspace: Path, start
 
 def test_the_map_shows_minutes_points_and_progress(small_course: Path, workspace: Path) -> None:
     from classroom import progress
+    from classroom.verdict import Verdict
 
     assert "0 of 1 exercises solved" in gradschool("lessons").output
-    progress.note("double", points=2, solved=True, misconception="")
+    progress.note(Verdict("double", "", "right", "", 2, 2))
     lines = [line.split() for line in gradschool("lessons").output.splitlines()]
     assert lines[1] == ["00", "A", "first", "lesson", "5", "2/2", "✓", "all", "solved"]
     assert lines[2] == ["01", "A", "second", "lesson", "40", "0/0", "to", "read"]
