@@ -18,7 +18,6 @@ from .functional import *  # noqa: F403
 from .module import Parameter
 from .op import Op
 from .tape import enable_grad, is_grad_enabled, no_grad
-from .tensor import TENSOR_TYPES as _TENSOR_TYPES
 from .tensor import Tensor, grad
 from .version import __version__
 from .xp import Generator, devices, gpu_available, manual_seed

@@ -8,8 +8,8 @@ from typing import Any
 import numpy
 
 from .errors import DtypeError, show
-from .op import DEFAULT_FLOAT, is_float, require_number, require_sizes, require_whole
-from .tensor import DTYPES, Tensor, _host_array, _wrap, dtype_of
+from .op import DEFAULT_FLOAT, DTYPES, dtype_of, is_float, require_number, require_sizes, require_whole
+from .tensor import Tensor, _host_array, _wrap
 from .xp import Generator, default_generator
 from .xp import device as device_of
 
@@ -25,6 +25,10 @@ def _sizes(name: str, sizes: tuple) -> tuple[int, ...]:
         sizes = tuple(sizes[0])
     require_sizes(f"{name}: sizes", sizes)
     return tuple(map(int, sizes))
+
+
+def _dtype(name: str, dtype: Any) -> numpy.dtype:
+    return DEFAULT_FLOAT if dtype is None else dtype_of(f"{name}: dtype", dtype)
 
 
 def _numbers(name: str, **arguments: Any) -> None:
@@ -48,14 +52,16 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     Args:
         data: a number, nested lists, a NumPy array or a tensor.
         dtype: by default float32 for Python floats, int64 for whole numbers, and what a NumPy array has.
-        device: "cpu" by default.
+        device: by default "cpu", or where data is if that is a tensor.
         requires_grad: whether backward shall find its gradient.
 
     >>> kernel.tensor([[1, 2], [3, 4]])
     tensor([[1, 2],
             [3, 4]])
     """
-    return _place(_host_array(data, None if dtype is None else dtype_of(dtype)), device, requires_grad)
+    if device is None and isinstance(data, Tensor):
+        device = data.device
+    return _place(_host_array("tensor", data, dtype), device, requires_grad)
 
 
 def from_numpy(array: numpy.ndarray) -> Tensor:
@@ -86,7 +92,7 @@ def empty(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_
     >>> kernel.empty(2, 3).shape
     (2, 3)
     """
-    return _place(numpy.empty(_sizes("empty", sizes), dtype_of(dtype)), device, requires_grad)
+    return _place(numpy.empty(_sizes("empty", sizes), _dtype("empty", dtype)), device, requires_grad)
 
 
 def zeros(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -95,7 +101,7 @@ def zeros(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_
     >>> kernel.zeros(2)
     tensor([0., 0.])
     """
-    return _place(numpy.zeros(_sizes("zeros", sizes), dtype_of(dtype)), device, requires_grad)
+    return _place(numpy.zeros(_sizes("zeros", sizes), _dtype("zeros", dtype)), device, requires_grad)
 
 
 def ones(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -104,7 +110,7 @@ def ones(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_g
     >>> kernel.ones(2)
     tensor([1., 1.])
     """
-    return _place(numpy.ones(_sizes("ones", sizes), dtype_of(dtype)), device, requires_grad)
+    return _place(numpy.ones(_sizes("ones", sizes), _dtype("ones", dtype)), device, requires_grad)
 
 
 def full(shape: Any, value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -115,7 +121,7 @@ def full(shape: Any, value: Any, dtype: Any = None, device: Any = None, requires
     """
     sizes = _sizes("full", shape if isinstance(shape, tuple | list) else (shape,))
     require_number("full: argument value", value)
-    kind = dtype_of(dtype) if dtype is not None else _host_array(value, None).dtype
+    kind = _host_array("full", value, None).dtype if dtype is None else _dtype("full", dtype)
     return _place(numpy.full(sizes, value, kind), device, requires_grad)
 
 
@@ -129,7 +135,7 @@ def eye(
             [0., 1.]])
     """
     rows, columns = _sizes("eye", (n, n if m is None else m))
-    return _place(numpy.eye(rows, columns, dtype=dtype_of(dtype)), device, requires_grad)
+    return _place(numpy.eye(rows, columns, dtype=_dtype("eye", dtype)), device, requires_grad)
 
 
 def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None, device: Any = None) -> Tensor:
@@ -146,7 +152,7 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
     _sizes("arange", (max(0, math.ceil((stop - start) / step)),))
     if dtype is None:
         dtype = DEFAULT_FLOAT if any(isinstance(v, float) for v in (start, stop, step)) else "int64"
-    return _place(numpy.arange(start, stop, step).astype(dtype_of(dtype)), device, False)
+    return _place(numpy.arange(start, stop, step).astype(_dtype("arange", dtype)), device, False)
 
 
 def linspace(start: float, stop: float, steps: int = 50, dtype: Any = DEFAULT_FLOAT, device: Any = None) -> Tensor:
@@ -158,7 +164,7 @@ def linspace(start: float, stop: float, steps: int = 50, dtype: Any = DEFAULT_FL
     _numbers("linspace", start=start, stop=stop)
     require_whole("linspace: argument steps", steps)
     (count,) = _sizes("linspace", (steps,))
-    return _place(numpy.linspace(start, stop, count).astype(dtype_of(dtype)), device, False)
+    return _place(numpy.linspace(start, stop, count).astype(_dtype("linspace", dtype)), device, False)
 
 
 def rand(
@@ -193,7 +199,7 @@ def randn(
 
 
 def _draw(name: str, method: str, sizes: tuple, dtype: Any, device: Any, requires_grad: bool, generator: Any) -> Tensor:
-    kind = dtype_of(dtype)
+    kind = _dtype(name, dtype)
     if not is_float(kind):
         raise DtypeError(f"{name}: a float dtype was expected, but {kind} came; use randint for whole numbers.")
     drawn = numpy.dtype("float32") if kind == "float16" else kind  # NumPy draws no halves

@@ -7,6 +7,7 @@ every other way of running a network, works from these facts alone.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import math
 from collections.abc import Callable
@@ -26,6 +27,16 @@ BOOL = numpy.dtype("bool")
 DTYPES = (*FLOATS, *INTEGERS, BOOL)
 DEFAULT_FLOAT = numpy.dtype("float32")
 DEFAULT_INTEGER = numpy.dtype("int64")
+# PyTorch's old names for a type of tensor, understood wherever a dtype is.
+TENSOR_TYPES = {
+    "HalfTensor": "float16",
+    "FloatTensor": "float32",
+    "DoubleTensor": "float64",
+    "ByteTensor": "uint8",
+    "IntTensor": "int32",
+    "LongTensor": "int64",
+    "BoolTensor": "bool",
+}
 
 Shape = tuple[int | None, ...]
 
@@ -79,21 +90,19 @@ def _category(dtype: Any) -> int:
     return 2 if is_float(dtype) else 1
 
 
-def dtype_called(name: Any) -> numpy.dtype:
-    """``name`` as a NumPy dtype; a DtypeError, with those that exist, for any other.
+def dtype_of(what: str, dtype: Any) -> numpy.dtype:
+    """``dtype``, however it is spelled, as a NumPy dtype; a DtypeError that begins with ``what`` for any other.
 
-    >>> dtype_called("float32")
-    dtype('float32')
+    >>> dtype_of("zeros: dtype", "float32"), dtype_of("type: dtype", "LongTensor")
+    (dtype('float32'), dtype('int64'))
     """
-    existing = ", ".join(map(str, DTYPES))
-    try:
-        found = numpy.dtype(name)
-    except TypeError:
-        found = None
-    if name is None or found is None:
-        raise DtypeError(f"{show(name)} is no dtype; there are {existing}.")
-    if found not in DTYPES:
-        raise DtypeError(f"tensors of dtype {found} do not exist here; there are {existing}.")
+    found = None
+    if dtype is not None:  # which NumPy takes for float64
+        with contextlib.suppress(TypeError):
+            found = numpy.dtype(TENSOR_TYPES.get(dtype, dtype) if isinstance(dtype, str) else dtype)
+    if found is None or found not in DTYPES:
+        came = show(dtype) if found is None else found
+        raise DtypeError(f"{what} {came} does not exist here; there are {', '.join(map(str, DTYPES))}.")
     return found
 
 

@@ -11,40 +11,25 @@ import numpy
 
 from . import functional
 from .errors import DeviceError, DtypeError, GradError, ShapeError, show
-from .op import BOOL, FLOATS, INTEGERS, ArrayType, Kind, Op, is_float, require_number, require_sizes, spell
+from .op import (
+    DEFAULT_FLOAT,
+    DEFAULT_INTEGER,
+    DTYPES,
+    TENSOR_TYPES,
+    ArrayType,
+    Kind,
+    Op,
+    dtype_of,
+    is_float,
+    require_number,
+    require_sizes,
+    spell,
+)
 from .ops import elementwise
 from .ops import shape as shapes
 from .tape import Node, Record, Signature, grad_enabled, new_signature, pull_back, serials, signatures
 from .xp import Device
 from .xp import device as device_of
-
-DTYPES = (*FLOATS, *INTEGERS, BOOL)
-# PyTorch's old names for a type of tensor, understood by type().
-TENSOR_TYPES = {
-    "HalfTensor": "float16",
-    "FloatTensor": "float32",
-    "DoubleTensor": "float64",
-    "ByteTensor": "uint8",
-    "IntTensor": "int32",
-    "LongTensor": "int64",
-    "BoolTensor": "bool",
-}
-
-
-def dtype_of(dtype: Any) -> numpy.dtype:
-    """``dtype`` as a NumPy dtype; a DtypeError, with those that exist, for any other.
-
-    >>> dtype_of("float32")
-    dtype('float32')
-    """
-    names = ", ".join(map(str, DTYPES))
-    try:
-        found = numpy.dtype(TENSOR_TYPES.get(dtype, dtype) if isinstance(dtype, str) else dtype)
-    except TypeError:
-        raise DtypeError(f"{show(dtype)} is no dtype; there are {names}.") from None
-    if found not in DTYPES:
-        raise DtypeError(f"tensors of dtype {found} do not exist here; there are {names}.")
-    return found
 
 
 class Size(int):
@@ -79,12 +64,12 @@ class Tensor:
     def __new__(cls, *args: Any) -> Tensor:
         if args and all(isinstance(size, int) for size in args):
             require_sizes("Tensor: sizes", args)
-            return _wrap(numpy.empty(args, "float32"), device_of("cpu"), cls)
+            return _wrap(numpy.empty(args, DEFAULT_FLOAT), device_of("cpu"), cls)
         if len(args) != 1:
             raise DtypeError(
                 f"Tensor: whole numbers as sizes or one list of data were expected, but {show(args)} came."
             )
-        return _wrap(_host_array(args[0], numpy.dtype("float32")), device_of("cpu"), cls)
+        return _wrap(_host_array("Tensor", args[0], DEFAULT_FLOAT), device_of("cpu"), cls)
 
     # --- facts ---
 
@@ -234,7 +219,7 @@ class Tensor:
 
     def astype(self, dtype: Any) -> Tensor:
         """This tensor in another dtype; itself if it has it already."""
-        dtype = dtype_of(dtype)
+        dtype = dtype_of("astype: dtype", dtype)
         return self if dtype == self.dtype else _run(elementwise.cast, (self,), {"dtype": str(dtype)})
 
     def type(self, dtype: Any = None) -> Any:
@@ -504,7 +489,7 @@ class Tensor:
                 )
             value = value._array
         elif not isinstance(value, bool | int | float):
-            value = self.device.from_host(_host_array(value, self.dtype))
+            value = self.device.from_host(_host_array("item assignment", value, self.dtype))
         try:
             self._writable("item assignment")[where] = value
             self._version[0] += 1
@@ -1017,28 +1002,28 @@ def _run_hooks(hooks: Any, g: Any, device: Device) -> Any:
     return g
 
 
-def _host_array(data: Any, dtype: numpy.dtype | None) -> numpy.ndarray:
+def _host_array(name: str, data: Any, dtype: Any) -> numpy.ndarray:
     """``data`` (numbers, nested lists, NumPy arrays, tensors) as a new host array in one of our dtypes."""
     if isinstance(data, Tensor):
         array = data._host().copy()
     elif isinstance(data, list | tuple) and any(isinstance(item, Tensor) for item in data):
-        array = numpy.array([_host_array(item, None) for item in data])
+        array = numpy.array([_host_array(name, item, None) for item in data])
     else:
         try:
             array = numpy.array(data)
         except ValueError:
             raise ShapeError(
-                "tensor: the rows of the nested list have different lengths; a tensor needs them equal."
+                f"{name}: the rows of the nested list have different lengths; a tensor needs them equal."
             ) from None
         if dtype is None and not isinstance(data, numpy.ndarray | numpy.generic) and array.dtype == "float64":
-            dtype = numpy.dtype("float32")
-    if array.dtype.kind not in "fiub" or (array.size == 0 and array.dtype == object):
-        raise DtypeError(f"tensor: numbers or booleans were expected, but {show(data)} came.")
+            dtype = DEFAULT_FLOAT
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(f"{name}: numbers or booleans were expected, but {show(data)} came.")
     if not array.dtype.isnative:  # as files of other machines have it
         array = array.astype(array.dtype.newbyteorder("="))
     if dtype is None and array.dtype not in DTYPES:
-        dtype = numpy.dtype("int64") if array.dtype.kind in "iu" else None
-    return array.astype(dtype_of(array.dtype if dtype is None else dtype), copy=False)
+        dtype = DEFAULT_INTEGER if array.dtype.kind in "iu" else None
+    return array.astype(dtype_of(f"{name}: dtype", array.dtype if dtype is None else dtype), copy=False)
 
 
 def grad(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 from ..errors import DtypeError, show
-from ..op import BOOL, DEFAULT_FLOAT, ArrayType, Op, broadcast, deliver, dtype_called, is_float, promote
+from ..op import BOOL, DEFAULT_FLOAT, ArrayType, Op, broadcast, deliver, dtype_of, is_float, promote
 
 
 def _floating(dtype: Any) -> Any:
@@ -396,7 +396,7 @@ class cast(Op):
     vjp = (lambda xp, g, y, x, dtype: g.astype(x.dtype),)
 
     def infer(x, dtype):
-        return (x,), (ArrayType(x.shape, dtype_called(dtype)),)
+        return (x,), (ArrayType(x.shape, dtype_of("dtype", dtype)),)
 
     def forward(xp, x, out=None, dtype=None):
         if out is None:

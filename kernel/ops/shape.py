@@ -17,7 +17,7 @@ from ..op import (
     Op,
     broadcast,
     deliver,
-    dtype_called,
+    dtype_of,
     is_float,
     normalise_axis,
     promote,
@@ -557,7 +557,9 @@ class one_hot(Op):
             raise DtypeError(f"labels must be whole numbers, but they are {labels.dtype}; convert them with .long().")
         require_whole("classes", classes)
         require_sizes("classes", (classes,))
-        return (labels,), (ArrayType(None if labels.shape is None else (*labels.shape, classes), dtype_called(dtype)),)
+        return (labels,), (
+            ArrayType(None if labels.shape is None else (*labels.shape, classes), dtype_of("dtype", dtype)),
+        )
 
     def forward(xp, labels, out=None, classes=None, dtype=None):
         if labels.size:
