@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from types import ModuleType
 
 import numpy
 
@@ -36,6 +37,28 @@ def samples(batch: int, features: int, classes: int) -> tuple[numpy.ndarray, num
     """One batch of inputs and labels, the same for both sides."""
     rng = numpy.random.default_rng(1)
     return rng.random((batch, features), "float32"), rng.integers(0, classes, batch)
+
+
+def raw(library: ModuleType) -> Step:
+    """Workload b raw. The kernel has PyTorch's names, so that one text serves both."""
+    params = w1, b1, w2, b2 = [
+        library.tensor(array, requires_grad=True) for array in arrays((2, 12), (12,), (12, 3), (3,))
+    ]
+    x, labels = map(library.tensor, samples(20, 2, 3))
+    zero = library.zeros(1)
+
+    def step() -> list:
+        z = library.max(x.mm(w1) + b1, zero).mm(w2) + b2
+        e = library.exp(z)
+        p = e / library.sum(e, 1, keepdim=True)
+        loss = -library.mean(library.log(library.gather(p, 1, library.unsqueeze(labels, 1))))
+        loss.backward()
+        for p in params:
+            p.data.sub_(RATE * p.grad.data)
+            p.grad.zero_()
+        return params
+
+    return step
 
 
 def _kernel_side() -> dict[str, Callable[[], Step]]:
@@ -58,25 +81,6 @@ def _kernel_side() -> dict[str, Callable[[], Step]]:
             z = kernel.linear(kernel.relu(kernel.linear(x, w1, b1)), w2, b2)
             (z.sum() ** 2).backward()
             update(params)
-            return params
-
-        return step
-
-    def raw() -> Step:
-        params = w1, b1, w2, b2 = parameters((2, 12), (12,), (12, 3), (3,))
-        inputs, targets = samples(20, 2, 3)
-        x, labels = kernel.tensor(inputs), kernel.tensor(targets)
-        zero = kernel.zeros(1)
-
-        def step() -> list:
-            z = kernel.maximum(x.mm(w1) + b1, zero).mm(w2) + b2
-            e = kernel.exp(z)
-            p = e / kernel.sum(e, 1, keepdim=True)
-            loss = -kernel.mean(kernel.log(kernel.gather(p, 1, kernel.unsqueeze(labels, 1))))
-            loss.backward()
-            for p in params:
-                p.data.sub_(RATE * p.grad.data)
-                p.grad.zero_()
             return params
 
         return step
@@ -111,7 +115,7 @@ def _kernel_side() -> dict[str, Callable[[], Step]]:
 
     return {
         "a": one_sample,
-        "b raw": raw,
+        "b raw": lambda: raw(kernel),
         "b fused": net((2, 12, 3), 20),
         "c": net((2, 12, 3), 500, momentum=0.9),
         "d": net((2, 2), 32),
@@ -122,54 +126,33 @@ def _kernel_side() -> dict[str, Callable[[], Step]]:
 def _torch_side() -> dict[str, Callable[[], Step]]:
     import torch
 
-    def parameters(*shapes: tuple[int, ...]) -> list:
-        return [torch.tensor(array, requires_grad=True) for array in arrays(*shapes)]
-
     def network(sizes: tuple[int, ...], momentum: float) -> tuple:
-        """Layers and optimizer, with the same numbers in the parameters as on the other side."""
+        """Layers, optimizer and parameters, which hold the same numbers as on the other side."""
         layers: list = []
         for n, m in itertools.pairwise(sizes):
             layers += [torch.nn.Linear(n, m), torch.nn.ReLU()]
         model = torch.nn.Sequential(*layers[:-1])
+        params = list(model.parameters())
         with torch.no_grad():
-            for p, array in zip(model.parameters(), arrays(*(tuple(p.shape) for p in model.parameters())), strict=True):
+            for p, array in zip(params, arrays(*(tuple(p.shape) for p in params)), strict=True):
                 p.copy_(torch.tensor(array))
-        return model, torch.optim.SGD(model.parameters(), lr=RATE, momentum=momentum)
+        return model, torch.optim.SGD(params, lr=RATE, momentum=momentum), params
 
     def one_sample() -> Step:
-        model, optimizer = network((20, 32, 32), 0.0)
+        model, optimizer, params = network((20, 32, 32), 0.0)
         x = torch.tensor(samples(1, 20, 2)[0][0])
 
         def step() -> list:
             optimizer.zero_grad()
             (model(x).sum() ** 2).backward()
             optimizer.step()
-            return list(model.parameters())
-
-        return step
-
-    def raw() -> Step:
-        params = w1, b1, w2, b2 = parameters((2, 12), (12,), (12, 3), (3,))
-        inputs, targets = samples(20, 2, 3)
-        x, labels = torch.tensor(inputs), torch.tensor(targets)
-        zero = torch.zeros(1)
-
-        def step() -> list:
-            z = torch.max(x.mm(w1) + b1, zero).mm(w2) + b2
-            e = torch.exp(z)
-            p = e / torch.sum(e, 1, keepdim=True)
-            loss = -torch.mean(torch.log(torch.gather(p, 1, torch.unsqueeze(labels, 1))))
-            loss.backward()
-            for p in params:
-                p.data.sub_(RATE * p.grad.data)
-                p.grad.zero_()
             return params
 
         return step
 
     def net(sizes: tuple[int, ...], batch: int, momentum: float = 0.0) -> Callable[[], Step]:
         def prepare() -> Step:
-            model, optimizer = network(sizes, momentum)
+            model, optimizer, params = network(sizes, momentum)
             criterion = torch.nn.CrossEntropyLoss()
             inputs, targets = samples(batch, sizes[0], sizes[-1])
             x, labels = torch.tensor(inputs), torch.tensor(targets)
@@ -178,7 +161,7 @@ def _torch_side() -> dict[str, Callable[[], Step]]:
                 optimizer.zero_grad()
                 criterion(model(x), labels).backward()
                 optimizer.step()
-                return list(model.parameters())
+                return params
 
             return step
 
@@ -186,7 +169,7 @@ def _torch_side() -> dict[str, Callable[[], Step]]:
 
     return {
         "a": one_sample,
-        "b raw": raw,
+        "b raw": lambda: raw(torch),
         "b fused": net((2, 12, 3), 20),
         "c": net((2, 12, 3), 500, momentum=0.9),
         "d": net((2, 2), 32),
