@@ -135,7 +135,8 @@ def make_trials(
         wide = run_here(exercise, used, source, widened, trials, device)
     for result, trial in zip(own + wide, trials + trials, strict=True):
         if result.error:
-            raise SpecError(f"the reference of {exercise.name} stops on {trial.case}: {result.error['message']}")
+            case = f"a case in {trial.dtype}{trial.case.note and f' ({trial.case.note})'}"
+            raise SpecError(f"the reference of {exercise.name} stops on {case}: {result.error['message']}")
     return arrays, [replace(each, own=mine, wide=far) for each, mine, far in zip(trials, own, wide, strict=True)]
 
 

@@ -1,5 +1,6 @@
 """What a student calls in a notebook: check, hint, solution, reset and progress_map. Each returns a box."""
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,18 +16,29 @@ ATTEMPTS_BEFORE_SOLUTION = 3
 WORDS = {RIGHT: "Right", WRONG: "Not right yet", NOT_ATTEMPTED: "Not attempted", UNAVAILABLE: "No check"}
 
 
+def _on_exercise(command: Callable[[str], Box]) -> Callable[[str | Callable], Box]:
+    """`command` for a name or the function that bears it; what the clerk cannot do is told in a box."""
+
+    @functools.wraps(command)
+    def polite(name: str | Callable) -> Box:
+        name = name if isinstance(name, str) else getattr(name, "__name__", str(name))
+        try:
+            return command(name)
+        except ClerkError as error:
+            return Box(UNAVAILABLE, f"{command.__name__}({name!r})", str(error))
+
+    return polite
+
+
+@_on_exercise
 def check(name: str | Callable) -> Box:
     """Check the answer named `name`, as its cell was last run, and say in one sentence what is wrong with it.
 
     Arguments:
         name: of the exercise, which is the name that the cell defines: check("softmax"); the function itself will do.
     """
-    name = _name(name)
     source = last_cell(name)
-    try:
-        reply = ask({"ask": "check", "name": name, "source": source})
-    except ClerkError as error:
-        return Box(UNAVAILABLE, f"check({name!r})", str(error))
+    reply = ask({"ask": "check", "name": name, "source": source})
     verdict, remarks = Verdict(**reply["verdict"]), []
     if source is None:
         verdict.sentence = _without_cell(name)
@@ -39,13 +51,10 @@ def check(name: str | Callable) -> Box:
     return verdict_box(verdict, reply["hints"], record, remarks)
 
 
+@_on_exercise
 def hint(name: str | Callable) -> Box:
     """The next of the three hints of an exercise; those already seen stay in the box."""
-    name = _name(name)
-    try:
-        exercise = ask({"ask": "describe", "name": name})
-    except ClerkError as error:
-        return Box(UNAVAILABLE, f"hint({name!r})", str(error))
+    exercise = ask({"ask": "describe", "name": name})
     hints = exercise["hints"]
     record, more = Record(), True
 
@@ -68,13 +77,10 @@ def hint(name: str | Callable) -> Box:
     return Box("note", heading, sentence, (*parts, *filter(None, [trouble])))
 
 
+@_on_exercise
 def solution(name: str | Callable) -> Box:
     """A model answer, once the exercise is solved or has been tried three times with all three hints."""
-    name = _name(name)
-    try:
-        exercise = ask({"ask": "describe", "name": name})
-    except ClerkError as error:
-        return Box(UNAVAILABLE, f"solution({name!r})", str(error))
+    exercise = ask({"ask": "describe", "name": name})
     records, trouble = progress.read()
     record = records.get(exercise["name"], Record())
     heading = f"Solution · {exercise['title']}"
@@ -90,13 +96,10 @@ def solution(name: str | Callable) -> Box:
     return Box("note", heading, "One way to write it; yours may look different.", (listing, *filter(None, [trouble])))
 
 
+@_on_exercise
 def reset(name: str | Callable) -> Box:
     """Forget the attempts, points and hints of one exercise; the notebook's cells stay as they are."""
-    name = _name(name)
-    try:
-        exercise = ask({"ask": "describe", "name": name})
-    except ClerkError as error:
-        return Box(UNAVAILABLE, f"reset({name!r})", str(error))
+    exercise = ask({"ask": "describe", "name": name})
     trouble = progress.forget(exercise["name"])
     sentence = f"{exercise['name']} is back at its beginning: no attempts, no hints, no points; your cell is untouched."
     return Box("note", f"Reset · {exercise['title']}", trouble or sentence)
@@ -144,10 +147,6 @@ def verdict_box(verdict: Verdict, hints: list[str], record: Record, remarks: Seq
     plural = "point" if verdict.possible == 1 else "points"
     heading = f"{WORDS[verdict.status]} · {verdict.title} · {verdict.points} of {verdict.possible} {plural}"
     return Box(verdict.status, heading, verdict.sentence, tuple(parts))
-
-
-def _name(given: str | Callable) -> str:
-    return given if isinstance(given, str) else getattr(given, "__name__", str(given))
 
 
 def may_see_solution(record: Record) -> bool:

@@ -125,14 +125,7 @@ def run(job: dict, arrays: Arrays, arm: Callable[[], None] = lambda: None) -> It
     `{"value", "gradients", "after"}` or `{"error"}`. `arm` is called once the trusted sources stand.
     """
     name, device = job["name"], job["device"]
-    namespace: dict[str, Any] = {"__name__": "__main__"}
-    for source in job["prelude"]:
-        exec(compile(source, "<set-up>", "exec"), namespace)
-    driver = None
-    if job["driver"]:
-        exec(compile(job["driver"]["source"], "<set-up>", "exec"), namespace)
-        driver = namespace.pop(job["driver"]["name"])
-    namespace.pop(name, None)
+    namespace, driver = _set_up(job)
     before = set(namespace)
     cases = [unpack(case, arrays, device) for case in job["cases"]]
     arm()
@@ -162,6 +155,19 @@ def run(job: dict, arrays: Arrays, arm: Callable[[], None] = lambda: None) -> It
             except BaseException as error:  # As above: the next case still runs.
                 event, results = {"error": describe(error)}, {}
             yield event, results
+
+
+def _set_up(job: dict) -> tuple[dict[str, Any], Callable | None]:
+    """The namespace of the answer, and the driver; their sources leave the job, where an answer could read them."""
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    for source in job.pop("prelude"):
+        exec(compile(source, "<set-up>", "exec"), namespace)
+    driver = job.pop("driver")
+    if driver:
+        exec(compile(driver["source"], "<set-up>", "exec"), namespace)
+        driver = namespace.pop(driver["name"])
+    namespace.pop(job["name"], None)
+    return namespace, driver
 
 
 def _call(answer: Any, driver: Callable | None, arguments: tuple, is_value: bool, arrays: Arrays) -> dict:

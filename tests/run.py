@@ -81,15 +81,11 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"there is no part {', '.join(sorted(unknown))}; the parts are {', '.join(PARTS)}")
         return 2
-    # A person's own progress, start-up files and settings are neither read nor written.
-    with tempfile.TemporaryDirectory() as scratch:
-        os.environ["GRADSCHOOL_WORKSPACE"] = str(Path(scratch, "workspace"))
-        os.environ["IPYTHONDIR"] = str(Path(scratch, "ipython"))
-        results = []
-        for name in names or PARTS:
-            print(f"\n== {name}: {PARTS[name].__doc__.splitlines()[0]}", flush=True)
-            start = time.monotonic()
-            results.append((name, PARTS[name](), time.monotonic() - start))
+    results = []
+    for name in names or PARTS:
+        print(f"\n== {name}: {PARTS[name].__doc__.splitlines()[0]}", flush=True)
+        start = time.monotonic()
+        results.append((name, PARTS[name](), time.monotonic() - start))
     print()
     for name, counts, seconds in results:
         print(f"{name:<10} {seconds / 60:5.1f} min   {counts}")

@@ -524,3 +524,16 @@ def test_what_a_forged_result_leaves_out_counts_as_wrong(part: str, kept: int, s
     verdict = Verdict("product", "Product", "wrong", "", 0, 1)
     engine.judge(verdict, exercise, (), prepare("x"), sandbox.Outcome("done", events), arrays, trials, "cpu")
     assert verdict.status == status
+
+
+def test_the_source_of_a_used_reference_cannot_be_read(answer) -> None:
+    """crossentropy stands on softmax, whose solution is another exercise's."""
+    source = """
+import sys
+frame, seen = sys._getframe(), ""
+while frame:
+    seen += str(frame.f_locals) + str(frame.f_globals)
+    frame = frame.f_back
+print("found" if "exponentials" + " =" in seen else "nothing")
+"""
+    assert answer("crossentropy", source).printed == "nothing\n"
