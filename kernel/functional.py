@@ -568,7 +568,7 @@ def _extreme(ops: tuple, x: Any, dim: Any, keepdim: bool, axis: Axis, keepdims: 
         return _over(values, x, axis, None, keepdims, keepdim)
     if axis is not None:
         raise DtypeError(f"{values.name[1:]}: axis and dim are two names of one argument; give one of them.")
-    if isinstance(dim, int) and not isinstance(dim, bool):
+    if isinstance(dim, int | numpy.integer) and not isinstance(dim, bool):
         return _over(with_index, x, dim, None, keepdims, keepdim)
     return apply(elementwise_op, x, dim)
 
@@ -704,9 +704,9 @@ def swapaxes(x: Any, a: int, b: int) -> Any:
     >>> kernel.swapaxes(kernel.zeros(2, 3, 4), 0, -1).shape
     (4, 3, 2)
     """
-    ndim = _ndim("transpose", x)
+    ndim = _ndim("swapaxes", x)
     order = list(range(ndim))
-    i, j = _axis_of("transpose", a, ndim), _axis_of("transpose", b, ndim)
+    i, j = _axis_of("swapaxes", a, ndim), _axis_of("swapaxes", b, ndim)
     order[i], order[j] = order[j], order[i]
     return apply(shapes.permute, x, axes=tuple(order))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .creation import tensor
-from .tensor import Tensor
+from .tensor import Tensor, _of_kind
 
 
 class Parameter(Tensor):
@@ -19,12 +19,8 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __new__(cls, data: Any, requires_grad: bool = True) -> Parameter:
-        source = tensor(data)
-        parameter = object.__new__(cls)
-        for name in ("_array", "_kind", "_version", "_requires_grad", "grad", "grad_fn", "_hooks", "_index"):
-            setattr(parameter, name, getattr(source, name))
-        parameter.requires_grad_(requires_grad)
-        return parameter
+        values = tensor(data)
+        return _of_kind(values._array, values._kind, cls).requires_grad_(requires_grad)
 
     def __repr__(self) -> str:
         return f"Parameter containing:\n{super().__repr__()}"

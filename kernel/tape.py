@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy
 
+from . import functional
 from .errors import DeviceError, DtypeError, GradError, ShapeError
 from .op import ArrayType, Kind, Op, spell
 from .xp import Device, device
@@ -62,9 +63,21 @@ def is_grad_enabled() -> bool:
 
 
 class Record:
-    """What a node must keep of a call, for one choice of operands that need a gradient."""
+    """What a node must keep of a call, for one choice of operands that require a gradient.
 
-    __slots__ = ("keep_output", "needs", "read", "reads", "residuals", "rules", "single", "unread", "xp")
+    ============== =================================================================================================
+    needs          the operands, by number, that get a gradient: those that require one and have a rule
+    rules          for each of them (its rule, and the shape and dtype that its gradient has in the end)
+    read           the operands that those rules look at
+    unread         (operand, its type) for each array that they do not: the type is kept in its place
+    keep_output    whether they look at what came out; ``keep_residuals`` likewise
+    keeps          whether any of that is kept, so that there is something to free
+    single         whether the operation has one output, so that one gradient arrives and not a tuple
+    xp, guard      the namespace of the operands' device, and its guard (None unless it is a GPU)
+    ============== =================================================================================================
+    """
+
+    __slots__ = ("guard", "keep_output", "keep_residuals", "keeps", "needs", "read", "rules", "single", "unread", "xp")
 
     def __init__(self, signature: Signature, wanted: int):
         op, inputs = signature.op, signature.inputs
@@ -84,9 +97,11 @@ class Record:
         self.read = tuple(i for i, name in enumerate(named) if name in words and is_array[i])
         self.unread = tuple((i, inputs[i]) for i, name in enumerate(named) if name not in words and is_array[i])
         self.keep_output = "y" in words
-        self.residuals = bool(words & set(op.residuals))
-        self.reads = bool(self.read or self.keep_output or self.residuals)
-        self.single, self.xp = op.outputs == 1, signature.device.xp
+        self.keep_residuals = not words.isdisjoint(op.residuals)
+        self.keeps = bool(self.read or self.keep_output or self.keep_residuals)
+        self.single = op.outputs == 1
+        self.xp = signature.home.xp
+        self.guard = signature.home.guard if signature.home.kind == "gpu" else None
 
 
 class Signature:
@@ -96,17 +111,17 @@ class Signature:
     inputs     the kinds of the operands as they came (an ArrayType for a Python number)
     casts      (operand, dtype) for those that must be converted before the operation computes
     outputs    the types of what comes out; ``kind`` is that of a single output, None where it depends on the data
-    device     where the operation computes
-    short      one output of known shape, nothing to convert, no device to enter: may take the short way
+    home       the device of the operands; ``device`` is that of what comes out, another one if the operation moves it
+    short      one output of known shape, nothing to convert or to move, no GPU to enter: may take the short way
     plain      that it may, and that a first call has verified what infer announced
     records    what a node must keep, by the set of operands that require a gradient
     ========== =====================================================================================================
     """
 
-    __slots__ = ("casts", "device", "inputs", "kind", "op", "outputs", "plain", "records", "short")
+    __slots__ = ("casts", "device", "home", "inputs", "kind", "op", "outputs", "plain", "records", "short")
 
     def __init__(self, op: type[Op], types: tuple[ArrayType, ...], attributes: dict[str, Any]):
-        devices = list(dict.fromkeys(t.device for t in types if isinstance(t, Kind)))
+        devices = [*dict.fromkeys(t.device for t in types if isinstance(t, Kind))]
         if len(devices) > 1:
             raise DeviceError(
                 f"{op.name}: the operands are on {devices[0]} and {devices[1]}; move one with .to('{devices[0]}')."
@@ -123,12 +138,13 @@ class Signature:
             for i, (given, t) in enumerate(zip(types, inputs, strict=True))
             if given.dtype != t.dtype and (isinstance(given, Kind) or t.dtype not in arrays)
         )
-        self.device = device(attributes["target"]) if op.moves else devices[0]
+        self.home = devices[0]
+        self.device = device(attributes["target"]) if op.moves else self.home
         single = len(self.outputs) == 1 and op.outputs == 1
         first = self.outputs[0]
         known = single and first.shape is not None and None not in first.shape
         self.kind = Kind.of(first.shape, first.dtype, self.device) if known else None
-        self.short = known and not (self.casts or op.moves or self.device.guard)
+        self.short = known and not self.casts and not op.moves and self.home.kind != "gpu"
         self.plain = False
         self.records: dict[int, Record] = {}
 
@@ -212,7 +228,7 @@ class Node:
             found.append((parent if parent is None or isinstance(parent, Node) else AccumulateGrad(parent), index))
         return tuple(found)
 
-    def parts(self, g: Any, lift: Callable | None = None, functions: Any = None) -> list:
+    def parts(self, g: Any, lift: Callable | None = None) -> list:
         """Given the gradient ``g`` of the result, those of the operands that need one, in the order of ``edges``."""
         record = self.record
         if lift is None:
@@ -220,7 +236,7 @@ class Node:
             if self.residuals is not None:
                 saved = (*saved, *self.residuals)
         else:
-            xp, (saved, output) = functions, _lifted(self, lift)
+            xp, (saved, output) = functional, _lifted(self, lift)
         found = []
         for rule, shape, dtype in record.rules:
             part = rule(xp, g, output, *saved, **self.attributes)
@@ -258,10 +274,6 @@ class AccumulateGrad:
 
     def __repr__(self) -> str:
         return "<AccumulateGrad>"
-
-
-def _number(operand: Any) -> bool:
-    return isinstance(operand, int | float)
 
 
 def history(root: Any) -> list[Node]:
@@ -305,15 +317,14 @@ def pull_back(
     targets: set | None,
     retain: bool,
     lift: Callable | None,
-    functions: Any,
-    run_hooks: Callable[[list, Any, Device], Any],
+    run_hooks: Callable[[dict, Any, Device], Any],
 ) -> dict[Any, Any]:
     """Carry ``gradient`` of output ``index`` of ``root`` back to the leaves (or to ``targets``, keys as in the edges).
 
     The result holds every leaf that was reached, and of the ``targets`` those inside the graph. Works on arrays; or,
-    where ``lift`` is given, on tensors made by ``lift(array, edge, device)`` and with ``functions``
-    in the place of xp, so that the walk is recorded in turn. Nothing is written to any tensor: the caller gets the
-    gradients, whole or, where this raises, not at all.
+    where ``lift`` is given, on tensors made by ``lift(array, edge, device)`` and with the kernel's own functions in the
+    place of xp, so that the walk is recorded in turn. Nothing is written to any tensor: the caller gets the gradients,
+    whole or, where this raises, not at all.
     """
     order = history(root)
     for node in order:
@@ -323,29 +334,37 @@ def pull_back(
     found: dict[Any, Any] = {}
     for node in order:
         record = node.record
-        if record.single:
-            g = gradients.pop(node, None)
-            if targets is not None and node in targets and g is not None:
-                found[node] = g
-        else:
-            g = _several_incoming(gradients, node, targets, found, lift)
+        g = gradients.pop(node, None) if record.single else _several_incoming(gradients, node)
         if g is None:
             continue
         if node.hooks is not None:
             g = _hooked(node, g, run_hooks)
-        edges = iter(node.edges)
-        for part in node.parts(g, lift, functions):
-            edge = parent, position = next(edges)
-            key = edge if position else parent
-            if key in gradients:
-                part = gradients[key] + part
-            elif type(parent) is not Node and (lift or part is g or part.base is not None):
-                # A leaf keeps what it gets and may be told to write into it: it must not share with anything.
-                part = part.clone() if lift else part.copy()
-            gradients[key] = part
-        if not retain and record.reads:
+        if targets is not None:
+            _capture(node, g, targets, found, lift)
+        if record.guard is None:
+            _hand_on(node, g, gradients, lift)
+        else:
+            with record.guard():
+                _hand_on(node, g, gradients, lift)
+        if not retain and record.keeps:
             node.saved = node.output = node.residuals = None
     return gradients | found if found else gradients
+
+
+def _hand_on(node: Node, g: Any, gradients: dict, lift: Callable | None) -> None:
+    """Add to ``gradients`` what the gradient ``g`` of ``node`` means for its operands."""
+    if not node.record.single:
+        g = _completed(node, g, lift)
+    edges = iter(node.edges)
+    for part in node.parts(g, lift):
+        edge = parent, position = next(edges)
+        key = edge if position else parent
+        if key in gradients:
+            part = gradients[key] + part
+        elif type(parent) is not Node and (lift or part is g or part.base is not None):
+            # A leaf keeps what it gets and may be told to write into it: it must not share with anything.
+            part = part.clone() if lift else part.copy()
+        gradients[key] = part
 
 
 def _key(parent: Any, index: int) -> Any:
@@ -353,33 +372,45 @@ def _key(parent: Any, index: int) -> Any:
     return (parent, index) if index else parent
 
 
-def _several_incoming(gradients: dict, node: Node, targets: set | None, found: dict, lift: Callable | None) -> Any:
-    """The gradients that reach the outputs of ``node``, zeros where none does; None if none reaches any."""
-    types = node.signature.outputs
-    parts = [gradients.pop(_key(node, k), None) for k in range(len(types))]
-    if all(part is None for part in parts):
-        return None
-    if targets is not None:
-        reached = {_key(node, k): part for k, part in enumerate(parts) if part is not None}
-        found.update({key: part for key, part in reached.items() if key in targets})
-    for k, (part, t) in enumerate(zip(parts, types, strict=True)):
-        if part is None and t.dtype.kind == "f":
-            zeros = node.signature.device.xp.zeros(t.shape, t.dtype)
-            parts[k] = lift(zeros, None, node.signature.device) if lift else zeros
-    return tuple(parts)
+def _several_incoming(gradients: dict, node: Node) -> tuple | None:
+    """The gradients that reach the outputs of ``node``, None for those that none reaches; None if none reaches any."""
+    parts = tuple(gradients.pop(_key(node, k), None) for k in range(len(node.signature.outputs)))
+    return None if all(part is None for part in parts) else parts
+
+
+def _completed(node: Node, parts: tuple, lift: Callable | None) -> tuple:
+    """``parts`` with zeros for each float output that no gradient reached."""
+    device, outputs = node.signature.device, node.signature.outputs
+    completed = list(parts)
+    for k, t in enumerate(outputs):
+        if completed[k] is None and t.dtype.kind == "f":
+            zeros = device.xp.zeros(t.shape, t.dtype)
+            completed[k] = lift(zeros, None, device) if lift else zeros
+    return tuple(completed)
 
 
 def _hooked(node: Node, g: Any, run_hooks: Callable) -> Any:
+    """``g`` after the hooks of the outputs that it reached."""
     if not isinstance(g, tuple):
-        return run_hooks(node.hooks.get(0, {}), g, node.signature.device)
-    return tuple(run_hooks(node.hooks.get(k, {}), part, node.signature.device) for k, part in enumerate(g))
+        return run_hooks(node.hooks[0], g, node.signature.device)
+    return tuple(
+        part if part is None or k not in node.hooks else run_hooks(node.hooks[k], part, node.signature.device)
+        for k, part in enumerate(g)
+    )
+
+
+def _capture(node: Node, g: Any, targets: set, found: dict, lift: Callable | None) -> None:
+    """Note a copy of what reached those outputs of ``node`` that are asked for: g itself travels on."""
+    for k, part in enumerate(g if isinstance(g, tuple) else (g,)):
+        if part is not None and _key(node, k) in targets:
+            found[_key(node, k)] = part.clone() if lift else part.copy()
 
 
 def _lifted(node: Node, lift: Callable) -> tuple[list, Any]:
     """What ``node`` kept, as tensors that know where they came from; of residuals, which have no history, None."""
     edges = dict(zip(node.record.needs, node.edges, strict=True))
     saved = [
-        value if isinstance(value, ArrayType) or _number(value) else lift(value, edges.get(i), node.signature.device)
+        value if isinstance(value, ArrayType | int | float) else lift(value, edges.get(i), node.signature.home)
         for i, value in enumerate(node.saved)
     ]
     output = node.output

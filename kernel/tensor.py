@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -27,7 +26,18 @@ from .op import (
 )
 from .ops import elementwise
 from .ops import shape as shapes
-from .tape import Node, Record, Signature, grad_enabled, new_signature, pull_back, serials, signatures
+from .tape import (
+    Node,
+    Record,
+    Signature,
+    enable_grad,
+    grad_enabled,
+    new_signature,
+    no_grad,
+    pull_back,
+    serials,
+    signatures,
+)
 from .xp import Device
 from .xp import device as device_of
 
@@ -142,13 +152,13 @@ class Tensor:
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise DtypeError(f"data: a tensor was expected, but a {type(value).__name__} came.")
-        if value.shape != self.shape or value.dtype != self.dtype or value.device is not self.device:
+        if not _alike(value, self):
             raise ShapeError(
                 f"data: {self.dtype} of shape {spell(self.shape)} on {self.device} was expected, but "
                 f"{value.dtype} of shape "
                 f"{spell(value.shape)} on {value.device} came."
             )
-        self._array = value._array
+        self._array, self._version = value._array, value._version
 
     def is_contiguous(self) -> bool:
         """Whether the elements lie in memory in row-major order."""
@@ -156,7 +166,7 @@ class Tensor:
 
     def contiguous(self) -> Tensor:
         """This tensor, or a copy in row-major order."""
-        return self if self.is_contiguous() else self.reshape(-1).reshape(self.shape)
+        return self if self.is_contiguous() else _run(elementwise.clone, (self,), {"order": "C"})
 
     # --- to the host and to other devices ---
 
@@ -280,20 +290,21 @@ class Tensor:
             if leaf.grad is not None and getattr(leaf.grad, "_kind", None) is not leaf._kind:
                 _check_grad(leaf)
         for leaf in [leaf for leaf in gradients if leaf._hooks]:  # first, so that one that raises leaves all as it was
-            g = _run_hooks(leaf._hooks, gradients[leaf], leaf.device)
-            # A copy: the hooks may have kept what they saw, or returned a tensor that is in use elsewhere.
-            gradients[leaf] = g.clone() if create_graph else g.copy()
+            gradients[leaf] = _run_hooks(leaf._hooks, gradients[leaf], leaf.device)
         for leaf, g in gradients.items():
             before, kind = leaf.grad, leaf._kind
-            if create_graph:
-                leaf.grad = g if before is None else before + g
-            elif before is None:
-                leaf.grad = _of_kind(g if type(g) is kind.device.array_type else kind.device.xp.asarray(g), kind)
-            elif before.grad_fn is None:
-                before._array += g
-                before._version[0] += 1
+            if before is None:
+                leaf.grad = g if create_graph else _of_kind(_as_array(g, kind.device), kind)
+            elif create_graph:
+                with enable_grad():
+                    leaf.grad = before + g
+            elif before._requires_grad or _is_read_only(before):
+                with no_grad():
+                    leaf.grad = before + _of_kind(_as_array(g, kind.device), kind)
             else:
-                leaf.grad = _of_kind(before._array + g, kind)
+                with kind.device.guard():
+                    before._array += g
+                before._version[0] += 1
 
     def _gradients(self, name: str, gradient: Any, targets: set | None, retain: Any, create: bool) -> dict:
         if not self._requires_grad:
@@ -309,8 +320,9 @@ class Tensor:
                     "number, as with "
                     ".sum(), or pass the gradient of the cost with respect to it."
                 )
-            gradient = self._kind.device.xp.empty(self._array.shape, self._array.dtype)
-            gradient.fill(1)
+            with self._kind.device.guard():
+                gradient = self._kind.device.xp.empty(self._array.shape, self._array.dtype)
+                gradient.fill(1)
         elif not isinstance(gradient, Tensor):
             kind = type(gradient).__name__
             raise DtypeError(f"{name}: gradient should be a tensor, but a {kind} came; use kernel.tensor(…).")
@@ -325,19 +337,18 @@ class Tensor:
         else:
             gradient = gradient.astype(self.dtype)
             gradient = gradient if create else gradient._array
-        root = self.grad_fn
-        if root is None:
-            root, gradient = self, gradient.clone() if isinstance(gradient, Tensor) else gradient.copy()
-        retain = create if retain is None else retain
         device = self._kind.device
+        root, retain = self.grad_fn, create if retain is None else retain
         if create:
             gradient = gradient if isinstance(gradient, Tensor) else _wrap(gradient, device)
-            with _grad_mode(True):
-                return pull_back(root, self._index, gradient, targets, retain, _lift, functional, _run_hooks)
-        if device.guard is None:
-            return pull_back(root, self._index, gradient, targets, retain, None, None, _run_hooks)
-        with device.guard():
-            return pull_back(root, self._index, gradient, targets, retain, None, None, _run_hooks)
+            with enable_grad():
+                if root is None:
+                    root, gradient = self, gradient.clone()
+                return pull_back(root, self._index, gradient, targets, retain, _lift, _run_hooks)
+        if root is None:
+            with device.guard():
+                root, gradient = self, gradient.copy()
+        return pull_back(root, self._index, gradient, targets, retain, None, _run_hooks)
 
     def detach(self) -> Tensor:
         """The same memory without a history: what is computed from it has no gradient with respect to this tensor."""
@@ -368,6 +379,8 @@ class Tensor:
         >>> x.grad
         tensor([20.])
         """
+        if not callable(hook):
+            raise DtypeError(f"register_hook: a function of the gradient was expected, but {show(hook)} came.")
         if not self._requires_grad:
             raise GradError("register_hook: this tensor requires no gradient, so the hook would never be called.")
         if self.grad_fn is None:
@@ -395,7 +408,7 @@ class Tensor:
                 f"{name}: this tensor is the recorded result of {self.grad_fn.name}; compute a new tensor instead, "
                 "such as y = y + 1."
             )
-        if self._kind.device.guard is None and not array.flags.writeable:
+        if _is_read_only(self):
             raise GradError(
                 f"{name}: this tensor shares memory that is read only (a stretched view or a read-only array); "
                 ".clone() it first."
@@ -413,19 +426,17 @@ class Tensor:
         if not isinstance(other, Tensor):
             other = _plain_number(op, 1, other)
         array, kind = self._writable(name), self._kind
-        if kind.dtype.kind == "f" and kind.device.guard is None:
-            # Nothing to convert and nothing to stretch: straight into the memory.
-            if isinstance(other, Tensor):
-                if other._kind is kind:
-                    theirs = other._array if alpha == 1 else other._array * alpha
-                    op.forward(kind.device.xp, array, theirs, out=array)
-                    self._version[0] += 1
-                    return self
-            else:
-                op.forward(kind.device.xp, array, other * alpha, out=array)
-                self._version[0] += 1
-                return self
-        with _grad_mode(False):
+        is_tensor = isinstance(other, Tensor)
+        if kind.dtype.kind == "f" and kind.device.kind != "gpu" and (not is_tensor or other._kind is kind):
+            # Nothing to convert, nothing to stretch: straight into the memory.
+            theirs = other._array if is_tensor else other
+            try:
+                op.forward(kind.device.xp, array, theirs if alpha == 1 else theirs * alpha, out=array)
+            except OverflowError as error:
+                raise _in_words(name, error) from None
+            self._version[0] += 1
+            return self
+        with no_grad():
             result = _run(op, (self, other if alpha == 1 else other * alpha), _NONE)
         if result.shape != self.shape:
             raise ShapeError(
@@ -436,7 +447,8 @@ class Tensor:
                 f"{name}: the result is {result.dtype}, which {self.dtype} cannot hold; convert the tensor "
                 "with .float()."
             )
-        array[...] = result._array
+        with kind.device.guard():
+            array[...] = result._array
         self._version[0] += 1
         return self
 
@@ -462,12 +474,21 @@ class Tensor:
 
     def zero_(self) -> Tensor:
         """Write 0 everywhere."""
-        return self.fill_(0)
+        return self._fill("zero_", 0)
 
     def fill_(self, value: Any) -> Tensor:
         """Write one number everywhere."""
         require_number("fill_: argument value", value)
-        self[...] = value
+        return self._fill("fill_", value)
+
+    def _fill(self, name: str, value: Any) -> Tensor:
+        array = self._writable(name)
+        try:
+            with self._kind.device.guard():
+                array.fill(value)
+        except (ValueError, OverflowError) as error:
+            raise DtypeError(f"{name}: {error}; the tensor is {self.dtype}.") from None
+        self._version[0] += 1
         return self
 
     def copy_(self, other: Tensor) -> Tensor:
@@ -476,39 +497,43 @@ class Tensor:
         return self
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        where = self._where(index)
+        name, device = "item assignment", self._kind.device
+        where = self._where(name, index)
         if isinstance(value, Tensor):
             if value._requires_grad and grad_enabled.get():
                 raise GradError(
-                    "item assignment: the value requires a gradient, which an assignment cannot record; use where or "
+                    f"{name}: the value requires a gradient, which an assignment cannot record; use where or "
                     "concatenate."
                 )
-            if value.device is not self.device:
+            if value.device is not device:
                 raise DeviceError(
-                    f"item assignment: the value is on {value.device}, the tensor on {self.device}; move it with .to()."
+                    f"{name}: the value is on {value.device}, the tensor on {device}; move it with .to()."
                 )
             value = value._array
         elif not isinstance(value, bool | int | float):
-            value = self.device.from_host(_host_array("item assignment", value, self.dtype))
+            value = device.from_host(_host_array(name, value, self.dtype))
+        array = self._writable(name)
         try:
-            self._writable("item assignment")[where] = value
+            with device.guard():
+                if not isinstance(value, bool | int | float) and device.xp.may_share_memory(array, value):
+                    value = value.copy()  # a GPU copies in no certain order, and would read what it has written
+                array[where] = value
             self._version[0] += 1
         except (ValueError, IndexError) as error:
-            raise ShapeError(f"item assignment: into shape {spell(self.shape)}: {error}.") from None
+            raise ShapeError(f"{name}: into shape {spell(self.shape)}: {error}.") from None
         except OverflowError as error:
-            raise DtypeError(f"item assignment: {error}, which {self.dtype} is.") from None
+            raise DtypeError(f"{name}: {error}, which {self.dtype} is.") from None
 
-    def _where(self, index: Any) -> tuple:
+    def _where(self, name: str, index: Any) -> tuple:
         """The index of an assignment, for the arrays of this device."""
-        pattern, tensors = functional._pattern("item assignment", index)
+        pattern, tensors = functional._pattern(name, index)
         for tensor in tensors:
             if tensor.device is not self.device:
                 raise DeviceError(
-                    f"item assignment: the index is on {tensor.device}, the tensor on {self.device}; move it "
-                    "with .to()."
+                    f"{name}: the index is on {tensor.device}, the tensor on {self.device}; move it with .to()."
                 )
             if is_float(tensor.dtype):
-                raise DtypeError(f"item assignment: an index must be whole or boolean, but it is {tensor.dtype}.")
+                raise DtypeError(f"{name}: an index must be whole or boolean, but it is {tensor.dtype}.")
         return shapes.index_from(pattern, [tensor._array for tensor in tensors])
 
     def __iadd__(self, other: Any) -> Tensor:
@@ -680,7 +705,7 @@ class Tensor:
     def __deepcopy__(self, memo: dict) -> Tensor:
         if self.grad_fn is not None:
             raise GradError("deepcopy: a recorded result cannot be copied with its history; use .detach().clone().")
-        copy = _wrap(self._array.copy(), self.device, type(self))
+        copy = _of_kind(self.detach().clone()._array, self._kind, type(self))
         copy._requires_grad = self._requires_grad
         memo[id(self)] = copy
         return copy
@@ -810,7 +835,7 @@ def _run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
     try:
         result = op.forward(device.xp, *arrays, **attributes)
     except _PLAIN_ERRORS as error:
-        raise _in_words(op, error) from None
+        raise _in_words(op.name, error) from None
     if op.residuals:
         (result,), residuals = result
     if type(result) is not device.array_type:
@@ -833,7 +858,7 @@ def _run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
                 node.output = result
                 node.checks.append((tensor._version, tensor._version[0]))
             if op.residuals:
-                node.residuals = residuals if node.record.residuals else (None,) * len(residuals)
+                node.residuals = residuals if node.record.keep_residuals else (None,) * len(residuals)
     else:
         tensor.grad_fn = None
         tensor._requires_grad = False
@@ -843,17 +868,16 @@ def _run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
 def _run_long(signature: Signature, operands: tuple, arrays: list, attributes: dict[str, Any], wanted: int) -> Any:
     """The way of the calls that convert an operand, guard a device, or give views, residuals or several outputs."""
     op, device = signature.op, signature.device
-    home = next(operand.device for operand in operands if isinstance(operand, Tensor))
-    xp = home.xp
-    with home.guard() if home.guard else _UNGUARDED:
+    xp = signature.home.xp
+    with signature.home.guard():
         for i, dtype in signature.casts:
             arrays[i] = arrays[i].astype(dtype) if isinstance(operands[i], Tensor) else xp.asarray(arrays[i], dtype)
         try:
             result = op.forward(xp, *arrays, **attributes)
         except _PLAIN_ERRORS as error:
-            raise _in_words(op, error) from None
+            raise _in_words(op.name, error) from None
         outputs, residuals = result if op.outputs > 1 or op.residuals else ((result,), ())
-        outputs = [y if type(y) is device.array_type else device.xp.asarray(y) for y in outputs]
+        outputs = [_as_array(y, device) for y in outputs]
         shares = [op.view and y.size and xp.may_share_memory(y, operands[0]._array) for y in outputs]
     node = None
     if wanted and grad_enabled.get():
@@ -870,7 +894,7 @@ def _run_long(signature: Signature, operands: tuple, arrays: list, attributes: d
     if node is not None:
         record = node.record
         if op.residuals:
-            node.residuals = residuals if record.residuals else (None,) * len(residuals)
+            node.residuals = residuals if record.keep_residuals else (None,) * len(residuals)
         if record.keep_output:
             node.output = tuple(outputs) if op.outputs > 1 else outputs[0]
             node.checks.extend((tensor._version, tensor._version[0]) for tensor in tensors)
@@ -912,15 +936,14 @@ _COMPARISONS = {
     "greater_equal": "ge",
 }
 _NUMBERS = frozenset((float, int, bool))
-_UNGUARDED = contextlib.nullcontext()
 _PLAIN_ERRORS = (ShapeError, DtypeError, OverflowError, IndexError)
 
 
-def _in_words(op: type[Op], error: Exception) -> Exception:
+def _in_words(name: str, error: Exception) -> Exception:
     """An error of ``forward`` as a sentence that begins with the operation's name."""
     if isinstance(error, OverflowError):
-        return DtypeError(f"{op.name}: {error}; give a smaller number, or convert the tensor first.")
-    return (ShapeError if isinstance(error, IndexError) else type(error))(f"{op.name}: {error}")
+        return DtypeError(f"{name}: {error}; give a smaller number, or convert the tensor first.")
+    return (ShapeError if isinstance(error, IndexError) else type(error))(f"{name}: {error}")
 
 
 Tensor._apply = staticmethod(_run)
@@ -942,21 +965,6 @@ def _plain_number(op: type[Op], position: int, operand: Any) -> Any:
     raise DtypeError(f"{op.name}: argument {name} is a {kind}; make it a tensor first with kernel.tensor(…).")
 
 
-class _grad_mode:
-    """Recording switched on or off for the engine's own steps."""
-
-    __slots__ = ("token", "value")
-
-    def __init__(self, value: bool):
-        self.value = value
-
-    def __enter__(self) -> None:
-        self.token = grad_enabled.set(self.value)
-
-    def __exit__(self, *_: object) -> None:
-        grad_enabled.reset(self.token)
-
-
 def _lift(array: Any, edge: tuple | None, device: Device) -> Tensor:
     """An array that a node kept, as the tensor it was: the leaf itself, or one with its place in the history."""
     if edge is not None and isinstance(edge[0], Tensor):
@@ -975,31 +983,49 @@ def _check_grad(leaf: Tensor) -> None:
             f"backward: grad of a leaf is {show(leaf.grad)}, to which no gradient can be added; set it to None, or "
             "call its .zero_()."
         )
-    if any(getattr(leaf.grad, fact) != getattr(leaf, fact) for fact in ("shape", "dtype", "device")):
+    if not _alike(leaf.grad, leaf):
         raise GradError(
             f"backward: grad of a leaf is {leaf.grad.dtype} of shape {spell(leaf.grad.shape)} on {leaf.grad.device}, "
             f"but the leaf is {leaf.dtype} of shape {spell(leaf.shape)} on {leaf.device}; set it to None."
         )
 
 
-def _run_hooks(hooks: Any, g: Any, device: Device) -> Any:
-    hooks = hooks.values() if isinstance(hooks, dict) else hooks
-    for hook in list(hooks):
-        given = (
-            g if isinstance(g, Tensor) else _wrap(g if type(g) is device.array_type else device.xp.asarray(g), device)
-        )
+def _run_hooks(hooks: dict, g: Any, device: Device) -> Any:
+    """What becomes of the gradient ``g``, an array (a tensor while the walk is recorded), when the hooks have seen it.
+
+    Copied on the way in and on the way out: hooks may write into what they see, keep it, or return a tensor that is in
+    use elsewhere.
+    """
+    given = g.clone() if isinstance(g, Tensor) else _wrap(device.xp.array(g), device)
+    for hook in list(hooks.values()):
         returned = hook(given)
-        if returned is not None:
-            alike = isinstance(returned, Tensor) and all(
-                getattr(returned, fact) == getattr(given, fact) for fact in ("shape", "dtype", "device")
+        if returned is None:
+            continue
+        if not isinstance(returned, Tensor) or not _alike(returned, given):
+            raise GradError(
+                f"hook: None or a gradient like the one given, {given.dtype} of shape {spell(given.shape)} on "
+                f"{given.device}, should be returned, but {show(returned)} came."
             )
-            if not alike:
-                raise GradError(
-                    f"hook: None or a gradient like the one given, {given.dtype} of shape {spell(given.shape)} on "
-                    f"{given.device}, should be returned, but {show(returned)} came."
-                )
-            g = returned if isinstance(g, Tensor) else returned._array
-    return g
+        given = returned
+    return given.clone() if isinstance(g, Tensor) else given.detach().clone()._array
+
+
+def _alike(a: Tensor, b: Tensor) -> bool:
+    """Whether shape, dtype and device are the same."""
+    return a._kind is b._kind or (a.shape == b.shape and a.dtype == b.dtype and a.device is b.device)
+
+
+def _as_array(value: Any, device: Device) -> Any:
+    """NumPy returns its scalars where an array without axes is meant."""
+    return value if type(value) is device.array_type else device.xp.asarray(value)
+
+
+def _is_read_only(tensor: Tensor) -> bool:
+    """Whether the memory must not be written to: a read-only array, or a stretched one, whose elements share it."""
+    array = tensor._array
+    if tensor._kind.device.kind == "gpu":  # CuPy marks no array as read only
+        return array.size > 1 and 0 in array.strides
+    return not array.flags.writeable
 
 
 def _host_array(name: str, data: Any, dtype: Any) -> numpy.ndarray:
@@ -1055,5 +1081,7 @@ def grad(
         if key not in found:
             raise GradError(f"grad: the output does not depend on input {i} (or it does not require a gradient).")
         g = found[key]
-        results.append(g if isinstance(g, Tensor) else _wrap(t.device.xp.asarray(g), t.device))
+        if t.grad_fn is None and t._hooks:
+            g = _run_hooks(t._hooks, g, t.device)
+        results.append(g if isinstance(g, Tensor) else _wrap(_as_array(g, t.device), t.device))
     return tuple(results) if several else results[0]

@@ -21,11 +21,14 @@ from .errors import DeviceError, DtypeError, show
 class Device:
     """A place for arrays: its name, its namespace ``xp``, its array type, and how to get there and back.
 
-    There is one object for each device; ``device(name)`` finds it.
+    There is one object for each device; ``device(name)`` finds it. It is equal to its name in any spelling. On a GPU
+    work is done inside ``with device.guard():``, which makes that GPU the current one; elsewhere it changes nothing.
 
     >>> from kernel.xp import device
     >>> device("cpu").xp.exp(0.0)
     np.float64(1.0)
+    >>> device("cpu") == "cpu", device("cpu") == "cuda:0"
+    (True, False)
     """
 
     __slots__ = ("array_type", "from_host", "guard", "index", "kind", "kinds", "name", "synchronise", "to_host", "xp")
@@ -38,7 +41,7 @@ class Device:
         array_type: type,
         from_host: Callable[[numpy.ndarray], Any],
         to_host: Callable[[Any], numpy.ndarray],
-        guard: Callable[[], contextlib.AbstractContextManager] | None = None,
+        guard: Callable[[], contextlib.AbstractContextManager] = lambda: _UNGUARDED,
         synchronise: Callable[[], None] = lambda: None,
     ):
         self.kind, self.index = kind, index
@@ -48,11 +51,20 @@ class Device:
         self.guard, self.synchronise = guard, synchronise
         self.kinds: dict[tuple, Any] = {}  # of arrays that have been here; see Kind
 
+    def __eq__(self, other: Any) -> bool:
+        return self is other or (isinstance(other, str) and _spelled(other) == self.name)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     def __repr__(self) -> str:
         return f"device('{self.name}')"
 
     def __str__(self) -> str:
         return self.name
+
+
+_UNGUARDED = contextlib.nullcontext()
 
 
 def device(name: str | Device) -> Device:
@@ -104,18 +116,17 @@ def gpu_count() -> int:
             if int(cupy.arange(4).sum()) != 6:
                 return 0
         return cupy.cuda.runtime.getDeviceCount()
-    except (RuntimeError, ImportError, OSError):
-        # No driver (a RuntimeError of CuPy), no card, or no compiler library: the driver alone would have said yes.
+    except (RuntimeError, ImportError, OSError, cupy.cuda.compiler.CompileException):
+        # No driver (a RuntimeError of CuPy), no card, or no compiler for it: the driver alone would have said yes.
         return 0
 
 
 def send(array: Any, source: Device, target: Device) -> Any:
     """``array`` of device ``source`` copied to device ``target``: always a copy, never an alias."""
     if source is target:
-        with source.guard() if source.guard else contextlib.nullcontext():
+        with source.guard():
             return array.copy()
-    host = source.to_host(array)
-    return target.from_host(host)
+    return target.from_host(source.to_host(array))
 
 
 def _spelled(name: str) -> str:

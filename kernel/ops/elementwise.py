@@ -289,6 +289,7 @@ class softplus(Unary):
 
 _SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 _CUBIC = 0.044715
+_FLAT = 30  # from here on the tanh is 1, and x³ would overflow float16
 
 
 class gelu(Unary):
@@ -298,12 +299,14 @@ class gelu(Unary):
     reads = ("x",)
 
     def forward(xp, x, out=None):
-        inner = xp.tanh(_SQRT_2_OVER_PI * (x + _CUBIC * (x * x * x)))
+        c = xp.clip(x, -_FLAT, _FLAT)
+        inner = xp.tanh(_SQRT_2_OVER_PI * (c + _CUBIC * (c * c * c)))
         return xp.multiply(x, 0.5 * (inner + 1), out=out)
 
     def _slope(xp, g, y, x):
-        inner = xp.tanh(_SQRT_2_OVER_PI * (x + _CUBIC * (x * x * x)))
-        return g * (0.5 * (1 + inner) + x * (1 - inner * inner) * (0.5 * _SQRT_2_OVER_PI * (1 + 3 * _CUBIC * (x * x))))
+        c = xp.clip(x, -_FLAT, _FLAT)
+        inner = xp.tanh(_SQRT_2_OVER_PI * (c + _CUBIC * (c * c * c)))
+        return g * (0.5 * (1 + inner) + c * (1 - inner * inner) * (0.5 * _SQRT_2_OVER_PI * (1 + 3 * _CUBIC * (c * c))))
 
     vjp = (_slope,)
 
@@ -406,18 +409,18 @@ class cast(Op):
 
 
 class clone(Op):
-    """A copy of x."""
+    """A copy of x, laid out in memory as x is; row by row with ``order`` "C"."""
 
     onnx = "Identity"
-    vjp = (lambda xp, g, y, x: g,)
+    vjp = (lambda xp, g, y, x, order="K": g,)
     inplace = (0,)
 
-    def infer(x):
+    def infer(x, order="K"):
         return (x,), (x,)
 
-    def forward(xp, x, out=None):
+    def forward(xp, x, out=None, order="K"):
         if out is None:
-            return x.copy(order="K")
+            return x.copy(order=order)
         xp.copyto(out, x)
         return out
 

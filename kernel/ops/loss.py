@@ -19,7 +19,9 @@ def _check(logits, reduction):
         )
 
 
-def _no_mean_of_nothing(shape, reduction):
+def _not_empty(shape, reduction):
+    if shape is not None and shape[1] == 0:
+        raise ShapeError(f"logits of shape {spell(shape)} hold no class to choose from; C must be 1 or more.")
     if reduction == "mean" and shape is not None and shape[0] == 0:
         raise ShapeError(
             f'logits of shape {spell(shape)} hold no sample, and nothing has no mean; use reduction="sum".'
@@ -64,7 +66,7 @@ class cross_entropy(Op):
                 f"labels must be class indices of an integer dtype, but they are {labels.dtype}; convert them with "
                 ".long(), or give soft labels of shape (B, C)."
             )
-        _no_mean_of_nothing(logits.shape, reduction)
+        _not_empty(logits.shape, reduction)
         rows = None if logits.shape is None else logits.shape[:1]
         shape = unify("argument labels", labels.shape, rows, f"logits has shape {spell(logits.shape)}")
         shape = (None,) if shape is None else shape
@@ -112,7 +114,7 @@ class soft_cross_entropy(Op):
     def infer(logits, target, reduction="mean"):
         _check(logits, reduction)
         dtype = promote(logits.dtype, target.dtype)
-        _no_mean_of_nothing(logits.shape, reduction)
+        _not_empty(logits.shape, reduction)
         shape = unify("argument target", target.shape, logits.shape, f"logits has shape {spell(logits.shape)}")
         shape = shape if logits.shape is None else broadcast(logits.shape, shape)
         return (ArrayType(shape, dtype), ArrayType(shape, dtype)), (_out(ArrayType(shape, dtype), reduction, dtype),)

@@ -438,9 +438,12 @@ class getitem(Op):
         return (x, *indices), (ArrayType(indexed(x.shape, pattern, indices), x.dtype),)
 
     def forward(xp, x, *indices, out=None, pattern=()):
+        index = index_from(pattern, indices)
         if indices:
             _check_indices(xp, pattern, x.shape, indices)
-        return deliver(xp, x[index_from(pattern, indices)], out)
+        elif Ellipsis not in pattern:
+            index = (*index, Ellipsis)  # or NumPy would copy a single element, where every other part is a view
+        return deliver(xp, x[index], out)
 
     def vjp(i, xp, g, y, x, *indices, pattern):
         return xp.scatter_add(g, index_from(pattern, indices), x.shape)
