@@ -54,7 +54,15 @@ class ArrayType(NamedTuple):
 
     @property
     def ndim(self) -> int:
+        """The number of axes, where the shape is known."""
         return len(self.shape)
+
+    def __array_ufunc__(self, *_: Any, **__: Any) -> Any:
+        """Computing with it means that the op's ``reads`` forgot to name it."""
+        raise TypeError(
+            f"a gradient rule computes with an argument of which only shape {spell(self.shape)} and dtype {self.dtype} "
+            "were kept; name it in the op's reads."
+        )
 
 
 class Kind(ArrayType):
@@ -227,24 +235,32 @@ def require_float(what: str, dtype: Any) -> None:
 class Op:
     """One operation. Subclass it to define one; the class itself is what ``apply`` takes, there are no instances.
 
-    ========== =====================================================================================================
-    infer      ``infer(*types, **attributes) -> (inputs, outputs)``: every shape and dtype rule and every check. Takes
-               and returns ArrayTypes; the returned inputs have unknown sizes filled in where the rule determines them
-               (never through a broadcast), and the dtype in which the operation computes.
-    forward    ``forward(xp, *arrays, out=None, **attributes)``: the array that comes out, written into ``out`` if one
-               is given. An op with ``outputs`` > 1 or ``residuals`` > 0 returns two tuples (outputs, residuals).
-    vjp        one rule per argument, ``rule(xp, g, y, *arrays, *residuals, **attributes)``: the gradient with respect
-               to that argument, given the gradient ``g`` of the output ``y``; None where there is none. Written in
-               functions that NumPy and the kernel both have, so that with ``xp`` = the kernel's own functions it is
-               itself recorded, which gives second derivatives. The engine undoes broadcasting. Of an op with a
-               variable number of arguments, ``vjp`` is one function that takes the argument's number first.
-    reads      one string per rule: the names it looks at, of arguments, of residuals, or "y". What no rule reads is
-               not kept; the rule gets its ArrayType instead.
-    inplace    the arguments whose buffer the output may take over.
-    view       the output shares its memory with the first argument (where strides allow).
-    moves      the output is on another device, the one that the attribute ``target`` names.
-    onnx       the name of the same operation in ONNX, or None.
-    ========== =====================================================================================================
+    ============== =====================================================================================================
+    infer          ``infer(*types, **attributes) -> (inputs, outputs)``: every shape and dtype rule and every check.
+                   Takes and returns ArrayTypes; the returned inputs have unknown sizes filled in where the rule
+                   determines them (never through a broadcast), and the dtype in which the operation computes.
+    forward        ``forward(xp, *arrays, out=None, **attributes)``: the array that comes out, written into ``out`` if
+                   one is given. An op that declares ``outputs`` > 1 or ``residuals`` returns two tuples (outputs,
+                   residuals), and its ``out`` is a tuple, one for each output.
+    vjp            one rule per argument, ``rule(xp, g, y, *arrays, *residuals, **attributes)``: the gradient with
+                   respect to that argument, given the gradient ``g`` of the output ``y``; None where there is none.
+                   Written in functions that NumPy and the kernel both have, so that with ``xp`` = the kernel's own
+                   functions it is itself recorded, which gives second derivatives. The engine undoes broadcasting.
+    reads          one string per rule: the names it looks at, of arguments, of residuals, or "y". What no rule reads is
+                   not kept; the rule gets its ArrayType instead.
+    outputs        how many arrays come out. With more than one, ``g`` and ``y`` are tuples; in ``g`` stand zeros for an
+                   output that no gradient reached, and None for one whose dtype is not a float.
+    residuals      the names of what ``forward`` computes beside its outputs for the rules alone. While a walk is itself
+                   recorded, a float residual is None, since it may depend on the arguments in ways that nobody
+                   recorded: the rule computes it again from them. Others (indices, masks) are constants.
+    variadic       any number of arguments, ``forward(xp, *tensors, out=None)``: then ``vjp`` is one function that takes
+                   the argument's number first, and ``reads`` one string. Found out from ``forward``.
+    inplace        the arguments whose buffer the output may take over.
+    view           the output shares its memory with the first argument (where strides allow).
+    moves          the output is on another device, the one that the attribute ``target`` names.
+    data_dependent the shape of the output depends on values: ``infer`` leaves None in it, and a graph refuses it.
+    onnx           the name of the same operation in ONNX, or None.
+    ============== =====================================================================================================
 
     >>> from kernel.ops.elementwise import Unary
     >>> class cube(Unary):
@@ -281,18 +297,25 @@ class Op:
         if not register:
             return
         cls.name = cls.__name__.rstrip("_")
+        if cls.name in registry:
+            raise TypeError(f"an op called {cls.name} exists already; choose another name.")
         parameters = list(inspect.signature(cls.forward).parameters.values())[1:]
         cls.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         names = [p.name for p in parameters]
+        if "out" not in names:
+            raise TypeError(f"{cls.name}: forward needs an argument out=None, the array to write the result into.")
         cls.arguments = tuple(names[: names.index("out")])
+        if not cls.variadic and len(cls.vjp) != len(cls.arguments):
+            raise TypeError(
+                f"{cls.name}: vjp needs one rule (or None) per argument of forward, {len(cls.arguments)} of them, but "
+                f"has {len(cls.vjp)}."
+            )
         if cls.reads and not cls.variadic and len(cls.reads) != len(cls.vjp):
             raise TypeError(f"{cls.name}: reads needs one string per rule, {len(cls.vjp)} of them.")
         known = {*cls.arguments, *cls.residuals, "y"}
         unknown = {word for words in cls.reads for word in words.split()} - known
         if unknown:
             raise TypeError(f"{cls.name}: reads names {sorted(unknown)}, but the op has only {sorted(known)}.")
-        if cls.name in registry:
-            raise TypeError(f"an op called {cls.name} exists already; choose another name.")
         registry[cls.name] = cls
 
     @staticmethod

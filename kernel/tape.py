@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import functools
+import inspect
 import itertools
 import operator
 from collections.abc import Callable, Iterator
@@ -26,8 +27,15 @@ grad_enabled: contextvars.ContextVar[bool] = contextvars.ContextVar("grad_enable
 serials = itertools.count()
 
 
+# What the surrounding blocks had set, as (value, (value, …)). In the context, so that threads and tasks may share a
+# no_grad object.
+_surrounding: contextvars.ContextVar[tuple] = contextvars.ContextVar("surrounding", default=())
+
+
 class no_grad(contextlib.ContextDecorator):
     """Record nothing inside: ``with no_grad():`` or ``@no_grad()``. Other threads and tasks are not affected.
+
+    Raises GradError over a generator or a coroutine, which runs on after the call that would be decorated.
 
     >>> import kernel
     >>> w = kernel.tensor([1.0], requires_grad=True)
@@ -39,20 +47,36 @@ class no_grad(contextlib.ContextDecorator):
 
     value = False
 
+    def __new__(cls, function: Callable | None = None) -> Any:
+        return object.__new__(cls) if function is None else cls()(function)  # also @no_grad, as in PyTorch
+
+    def __call__(self, function: Callable) -> Callable:
+        if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+            name = type(self).__name__
+            raise GradError(
+                f"{name}: {function.__name__} is a generator or coroutine, which runs on after its call has returned; "
+                f"write `with kernel.{name}():` inside it."
+            )
+        return super().__call__(function)
+
     def __enter__(self) -> None:
-        # A stack of tokens on the instance would be shared by recursive calls of a decorated function.
-        self._tokens = (grad_enabled.set(self.value), getattr(self, "_tokens", None))
+        _surrounding.set((grad_enabled.get(), _surrounding.get()))
+        grad_enabled.set(self.value)
 
     def __exit__(self, *_: object) -> None:
-        token, self._tokens = self._tokens
-        grad_enabled.reset(token)
-
-    def _recreate_cm(self) -> no_grad:
-        return type(self)()
+        before, outer = _surrounding.get()
+        grad_enabled.set(before)
+        _surrounding.set(outer)
 
 
 class enable_grad(no_grad):
-    """Record again, inside a ``no_grad`` block."""
+    """Record again, inside a ``no_grad`` block.
+
+    >>> import kernel
+    >>> with kernel.no_grad(), kernel.enable_grad():
+    ...     kernel.is_grad_enabled()
+    True
+    """
 
     value = True
 
@@ -155,6 +179,19 @@ class Signature:
             found = self.records[wanted] = Record(self, wanted)
         return found
 
+    def unpack(self, result: Any) -> tuple[tuple, tuple]:
+        """What ``forward`` returned as (outputs, residuals); a TypeError where it is not what the op declares."""
+        op = self.op
+        if op.outputs == 1 and not op.residuals:
+            return (result,), ()
+        declared = (len(self.outputs), len(op.residuals))
+        if not (isinstance(result, tuple) and len(result) == 2 and tuple(map(len, result)) == declared):
+            raise TypeError(
+                f"{op.name}: forward should return two tuples, {declared[0]} outputs and {declared[1]} residuals, as "
+                "the op declares."
+            )
+        return result
+
     def verify(self, array: Any, expected: ArrayType) -> None:
         """Raise where ``forward`` gave something else than ``infer`` announced: a mistake of the operation's author."""
         known = expected.shape is not None and None not in expected.shape
@@ -207,6 +244,7 @@ class Node:
 
     @property
     def name(self) -> str:
+        """PyTorch's kind of name for it: AddBackward for the op add."""
         return "".join(part.capitalize() for part in self.signature.op.name.split("_")) + "Backward"
 
     def __repr__(self) -> str:
@@ -241,7 +279,10 @@ class Node:
         for rule, shape, dtype in record.rules:
             part = rule(xp, g, output, *saved, **self.attributes)
             if part.shape != shape:
-                part = unbroadcast(xp, part, shape)
+                try:
+                    part = unbroadcast(xp, part, shape)
+                except ShapeError as error:
+                    raise ShapeError(f"{self.name}: {error}") from None
             if part.dtype is not dtype and part.dtype != dtype:
                 part = part.astype(dtype)
             found.append(part)
@@ -266,11 +307,10 @@ class AccumulateGrad:
     """The end of a history: the leaf tensor into whose ``grad`` the gradient goes."""
 
     __slots__ = ("variable",)
+    next_functions = ()
 
     def __init__(self, variable: Any):
         self.variable = variable
-
-    next_functions = ()
 
     def __repr__(self) -> str:
         return "<AccumulateGrad>"
@@ -305,6 +345,11 @@ def unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
 def _stretched(shape: tuple[int, ...], original: tuple[int, ...]) -> tuple[int, ...]:
     """The axes of ``shape`` along which ``original`` was repeated."""
     added = len(shape) - len(original)
+    if added < 0 or any(size not in (1, shape[added + k]) for k, size in enumerate(original)):
+        raise ShapeError(
+            f"a gradient rule returned shape {spell(shape)} for an argument of shape {spell(original)}; return that "
+            "shape, or one to which it was stretched."
+        )
     return tuple(range(added)) + tuple(
         added + k for k, size in enumerate(original) if size == 1 and shape[added + k] != 1
     )
@@ -407,18 +452,22 @@ def _capture(node: Node, g: Any, targets: set, found: dict, lift: Callable | Non
 
 
 def _lifted(node: Node, lift: Callable) -> tuple[list, Any]:
-    """What ``node`` kept, as tensors that know where they came from; of residuals, which have no history, None."""
+    """What ``node`` kept, as tensors that know where they came from; a float residual, which does not, as None."""
     edges = dict(zip(node.record.needs, node.edges, strict=True))
+    home, device = node.signature.home, node.signature.device
     saved = [
-        value if isinstance(value, ArrayType | int | float) else lift(value, edges.get(i), node.signature.home)
+        value if isinstance(value, ArrayType | int | float) else lift(value, edges.get(i), home)
         for i, value in enumerate(node.saved)
     ]
+    for residual in node.residuals or ():
+        constant = residual is not None and residual.dtype.kind != "f"
+        saved.append(lift(residual, None, home) if constant else None)
     output = node.output
     if isinstance(output, tuple):
-        output = tuple(lift(array, (node, k), node.signature.device) for k, array in enumerate(output))
+        output = tuple(lift(array, (node, k), device) for k, array in enumerate(output))
     elif output is not None:
-        output = lift(output, (node, 0), node.signature.device)
-    return [*saved, *(None for _ in node.residuals or ())], output
+        output = lift(output, (node, 0), device)
+    return saved, output
 
 
 def walk(node: Any) -> Iterator[Node]:

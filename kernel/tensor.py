@@ -876,7 +876,7 @@ def _run_long(signature: Signature, operands: tuple, arrays: list, attributes: d
             result = op.forward(xp, *arrays, **attributes)
         except _PLAIN_ERRORS as error:
             raise _in_words(op.name, error) from None
-        outputs, residuals = result if op.outputs > 1 or op.residuals else ((result,), ())
+        outputs, residuals = signature.unpack(result)
         outputs = [_as_array(y, device) for y in outputs]
         shares = [op.view and y.size and xp.may_share_memory(y, operands[0]._array) for y in outputs]
     node = None
