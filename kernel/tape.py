@@ -27,15 +27,11 @@ grad_enabled: contextvars.ContextVar[bool] = contextvars.ContextVar("grad_enable
 serials = itertools.count()
 
 
-# What the surrounding blocks had set, as (value, (value, …)). In the context, so that threads and tasks may share a
-# no_grad object.
-_surrounding: contextvars.ContextVar[tuple] = contextvars.ContextVar("surrounding", default=())
-
-
 class no_grad(contextlib.ContextDecorator):
     """Record nothing inside: ``with no_grad():`` or ``@no_grad()``. Other threads and tasks are not affected.
 
-    Raises GradError over a generator or a coroutine, which runs on after the call that would be decorated.
+    Write it anew for each block: one object must not be entered by two threads at a time. Raises GradError over a
+    generator or a coroutine, which runs on after the call that would be decorated.
 
     >>> import kernel
     >>> w = kernel.tensor([1.0], requires_grad=True)
@@ -47,9 +43,6 @@ class no_grad(contextlib.ContextDecorator):
 
     value = False
 
-    def __new__(cls, function: Callable | None = None) -> Any:
-        return object.__new__(cls) if function is None else cls()(function)  # also @no_grad, as in PyTorch
-
     def __call__(self, function: Callable) -> Callable:
         if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
             name = type(self).__name__
@@ -60,13 +53,14 @@ class no_grad(contextlib.ContextDecorator):
         return super().__call__(function)
 
     def __enter__(self) -> None:
-        _surrounding.set((grad_enabled.get(), _surrounding.get()))
-        grad_enabled.set(self.value)
+        self._tokens = (grad_enabled.set(self.value), getattr(self, "_tokens", None))
 
     def __exit__(self, *_: object) -> None:
-        before, outer = _surrounding.get()
-        grad_enabled.set(before)
-        _surrounding.set(outer)
+        token, self._tokens = self._tokens
+        grad_enabled.reset(token)
+
+    def _recreate_cm(self) -> no_grad:
+        return type(self)()  # for each call of a decorated function, in whichever thread
 
 
 class enable_grad(no_grad):
@@ -386,6 +380,8 @@ def pull_back(
             g = _hooked(node, g, run_hooks)
         if targets is not None:
             _capture(node, g, targets, found, lift)
+        if not record.single:
+            g = _completed(node, g, lift)
         if record.guard is None:
             _hand_on(node, g, gradients, lift)
         else:
@@ -398,8 +394,6 @@ def pull_back(
 
 def _hand_on(node: Node, g: Any, gradients: dict, lift: Callable | None) -> None:
     """Add to ``gradients`` what the gradient ``g`` of ``node`` means for its operands."""
-    if not node.record.single:
-        g = _completed(node, g, lift)
     edges = iter(node.edges)
     for part in node.parts(g, lift):
         edge = parent, position = next(edges)
@@ -429,7 +423,8 @@ def _completed(node: Node, parts: tuple, lift: Callable | None) -> tuple:
     completed = list(parts)
     for k, t in enumerate(outputs):
         if completed[k] is None and t.dtype.kind == "f":
-            zeros = device.xp.zeros(t.shape, t.dtype)
+            with device.guard():
+                zeros = device.xp.zeros(t.shape, t.dtype)
             completed[k] = lift(zeros, None, device) if lift else zeros
     return tuple(completed)
 

@@ -293,8 +293,10 @@ class Tensor:
             gradients[leaf] = _run_hooks(leaf._hooks, gradients[leaf], leaf.device)
         for leaf, g in gradients.items():
             before, kind = leaf.grad, leaf._kind
-            if before is None:
-                leaf.grad = g if create_graph else _of_kind(_as_array(g, kind.device), kind)
+            if before is None and not create_graph:
+                leaf.grad = _of_kind(g if type(g) is kind.device.array_type else kind.device.xp.asarray(g), kind)
+            elif before is None:
+                leaf.grad = g
             elif create_graph:
                 with enable_grad():
                     leaf.grad = before + g
@@ -416,20 +418,21 @@ class Tensor:
         return array
 
     def _in_place(self, name: str, op: type[Op], other: Any, alpha: float = 1) -> Tensor:
-        if isinstance(other, Tensor) and other._requires_grad and grad_enabled.get():
-            raise GradError(
-                f"{name}: the operand requires a gradient, which a change in place cannot record; use a = a + b, or "
-                "no_grad."
-            )
         if type(alpha) not in _NUMBERS:
             require_number(f"{name}: argument alpha", alpha)
-        if not isinstance(other, Tensor):
-            other = _plain_number(op, 1, other)
         array, kind = self._writable(name), self._kind
-        is_tensor = isinstance(other, Tensor)
-        if kind.dtype.kind == "f" and kind.device.kind != "gpu" and (not is_tensor or other._kind is kind):
+        if isinstance(other, Tensor):
+            if other._requires_grad and grad_enabled.get():
+                raise GradError(
+                    f"{name}: the operand requires a gradient, which a change in place cannot record; use a = a + b, "
+                    "or no_grad."
+                )
+            fits, theirs = other._kind is kind, other._array
+        else:
+            theirs = other = _plain_number(op, 1, other)
+            fits = True
+        if fits and kind.dtype.kind == "f" and kind.device.kind != "gpu":
             # Nothing to convert, nothing to stretch: straight into the memory.
-            theirs = other._array if is_tensor else other
             try:
                 op.forward(kind.device.xp, array, theirs if alpha == 1 else theirs * alpha, out=array)
             except OverflowError as error:
