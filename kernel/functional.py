@@ -893,33 +893,39 @@ def getitem(x: Any, index: Any) -> Any:
     tensor([6., 7.])
     """
     _ndim("getitem", x)
+    pattern, arrays = _index("getitem", x, index)
+    return apply(shapes.getitem, x, *arrays, pattern=pattern)
+
+
+def _index(name: str, x: Any, index: Any) -> tuple[tuple, list]:
+    """An index of x as (pattern, index tensors of whole numbers): a boolean tensor becomes its positions."""
     entries = []
     for entry in index if isinstance(index, tuple) else (index,):
         if isinstance(entry, list | numpy.ndarray):
             kind = "list" if isinstance(entry, list) else "NumPy array"
-            raise DtypeError(f"getitem: a {kind} is no index; make it a tensor with kernel.tensor(…).")
+            raise DtypeError(f"{name}: a {kind} is no index; make it a tensor with kernel.tensor(…).")
         if hasattr(type(entry), "_apply") and entry.dtype == bool:
-            entries.extend(_positions(x, entry, entries))
+            entries.extend(_positions(name, x, entry, entries))
         else:
             entries.append(entry)
-    pattern, arrays = _pattern("getitem", tuple(entries))
-    return apply(shapes.getitem, x, *arrays, pattern=pattern)
+    return _pattern(name, tuple(entries))
 
 
 def _pattern(name: str, index: Any) -> tuple[tuple, list]:
+    """shapes.pattern_of, with errors that name the operation."""
     try:
         return shapes.pattern_of(index, lambda i: hasattr(type(i), "_apply"))
     except (ShapeError, DtypeError) as error:
         raise type(error)(f"{name}: {error}") from None
 
 
-def _positions(x: Any, mask: Any, before: list) -> list:
+def _positions(name: str, x: Any, mask: Any, before: list) -> list:
     """A boolean index as one index tensor of whole numbers per axis of the mask."""
     start = builtins.sum(1 for entry in before if entry is not None)
     if Ellipsis not in before and mask.shape != x.shape[start : start + mask.ndim]:
         wanted = x.shape[start : start + mask.ndim]
         raise ShapeError(
-            f"getitem: a boolean index should have shape {spell(wanted)} because x has shape {spell(x.shape)}, but it "
+            f"{name}: a boolean index should have shape {spell(wanted)} because x has shape {spell(x.shape)}, but it "
             f"has shape {spell(mask.shape)}."
         )
     rows = nonzero(mask)

@@ -443,7 +443,8 @@ def _capture(node: Node, g: Any, targets: set, found: dict, lift: Callable | Non
     """Note a copy of what reached those outputs of ``node`` that are asked for: g itself travels on."""
     for k, part in enumerate(g if isinstance(g, tuple) else (g,)):
         if part is not None and _key(node, k) in targets:
-            found[_key(node, k)] = part.clone() if lift else part.copy()
+            with node.signature.device.guard():
+                found[_key(node, k)] = part.clone() if lift else part.copy()
 
 
 def _lifted(node: Node, lift: Callable) -> tuple[list, Any]:

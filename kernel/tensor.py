@@ -529,15 +529,22 @@ class Tensor:
 
     def _where(self, name: str, index: Any) -> tuple:
         """The index of an assignment, for the arrays of this device."""
-        pattern, tensors = functional._pattern(name, index)
+        device = self._kind.device
+        pattern, tensors = functional._index(name, self, index)
         for tensor in tensors:
-            if tensor.device is not self.device:
+            if tensor.device is not device:
                 raise DeviceError(
-                    f"{name}: the index is on {tensor.device}, the tensor on {self.device}; move it with .to()."
+                    f"{name}: the index is on {tensor.device}, the tensor on {device}; move it with .to()."
                 )
-            if is_float(tensor.dtype):
-                raise DtypeError(f"{name}: an index must be whole or boolean, but it is {tensor.dtype}.")
-        return shapes.index_from(pattern, [tensor._array for tensor in tensors])
+        arrays = [tensor._array for tensor in tensors]
+        if arrays:
+            try:
+                shapes.indexed(self.shape, pattern, tuple(tensor._kind for tensor in tensors))
+                with device.guard():
+                    shapes.check_indices(device.xp, pattern, self.shape, arrays)
+            except (ShapeError, DtypeError) as error:
+                raise type(error)(f"{name}: {error}") from None
+        return shapes.index_from(pattern, arrays)
 
     def __iadd__(self, other: Any) -> Tensor:
         return self + other if self.grad_fn is not None and grad_enabled.get() else self.add_(other)
@@ -999,7 +1006,8 @@ def _run_hooks(hooks: dict, g: Any, device: Device) -> Any:
     Copied on the way in and on the way out: hooks may write into what they see, keep it, or return a tensor that is in
     use elsewhere.
     """
-    given = g.clone() if isinstance(g, Tensor) else _wrap(device.xp.array(g), device)
+    with device.guard():
+        given = g.clone() if isinstance(g, Tensor) else _wrap(device.xp.array(g), device)
     for hook in list(hooks.values()):
         returned = hook(given)
         if returned is None:

@@ -343,7 +343,7 @@ def index_from(pattern: tuple, arrays: Any) -> tuple:
     )
 
 
-def _check_indices(xp, pattern, shape, arrays):
+def check_indices(xp, pattern, shape, arrays):
     """Refuse an index array beyond its axis: a GPU would wrap it silently."""
     arrays = iter(arrays)
     after = pattern[pattern.index(Ellipsis) + 1 :] if Ellipsis in pattern else ()
@@ -440,7 +440,7 @@ class getitem(Op):
     def forward(xp, x, *indices, out=None, pattern=()):
         index = index_from(pattern, indices)
         if indices:
-            _check_indices(xp, pattern, x.shape, indices)
+            check_indices(xp, pattern, x.shape, indices)
         elif Ellipsis not in pattern:
             index = (*index, Ellipsis)  # or NumPy would copy a single element, where every other part is a view
         return deliver(xp, x[index], out)
@@ -462,7 +462,7 @@ class scatter_add(Op):
 
     def forward(xp, x, *indices, out=None, pattern=(), shape=()):
         if indices:
-            _check_indices(xp, pattern, shape, indices)
+            check_indices(xp, pattern, shape, indices)
         return deliver(xp, xp.scatter_add(x, index_from(pattern, indices), shape), out)
 
     def vjp(i, xp, g, y, x, *indices, pattern, shape):
