@@ -259,27 +259,47 @@ def eq(a: Any, b: Any) -> Any:
 
 
 def ne(a: Any, b: Any) -> Any:
-    """a != b, elementwise."""
+    """a != b, elementwise.
+
+    >>> kernel.ne(kernel.tensor([1, 2]), 2)
+    tensor([ True, False])
+    """
     return apply(elementwise.ne, a, b)
 
 
 def lt(a: Any, b: Any) -> Any:
-    """a < b, elementwise."""
+    """a < b, elementwise.
+
+    >>> kernel.lt(kernel.tensor([1, 2]), 2)
+    tensor([ True, False])
+    """
     return apply(elementwise.lt, a, b)
 
 
 def le(a: Any, b: Any) -> Any:
-    """a <= b, elementwise."""
+    """a <= b, elementwise.
+
+    >>> kernel.le(kernel.tensor([1, 2]), 2)
+    tensor([ True,  True])
+    """
     return apply(elementwise.le, a, b)
 
 
 def gt(a: Any, b: Any) -> Any:
-    """a > b, elementwise."""
+    """a > b, elementwise.
+
+    >>> kernel.gt(kernel.tensor([1, 2]), 2)
+    tensor([False, False])
+    """
     return apply(elementwise.gt, a, b)
 
 
 def ge(a: Any, b: Any) -> Any:
-    """a >= b, elementwise."""
+    """a >= b, elementwise.
+
+    >>> kernel.ge(kernel.tensor([1, 2]), 2)
+    tensor([False,  True])
+    """
     return apply(elementwise.ge, a, b)
 
 
@@ -294,12 +314,21 @@ def logical_and(a: Any, b: Any) -> Any:
 
 
 def logical_or(a: Any, b: Any) -> Any:
-    """Whether one of the two holds, elementwise; also a | b."""
+    """Whether one of the two holds, elementwise; also a | b.
+
+    >>> x = kernel.tensor([1.0, 2.0, 3.0])
+    >>> (x < 2) | (x > 2)
+    tensor([ True, False,  True])
+    """
     return apply(elementwise.logical_or, a, b)
 
 
 def logical_not(x: Any) -> Any:
-    """Whether x does not hold, elementwise; also ~x."""
+    """Whether x does not hold, elementwise; also ~x.
+
+    >>> kernel.logical_not(kernel.tensor([True, False]))
+    tensor([False,  True])
+    """
     return apply(elementwise.logical_not, x)
 
 
@@ -382,7 +411,7 @@ def dot(a: Any, b: Any) -> Any:
 
 
 def stretch(x: Any, shape: tuple[int, ...]) -> Any:
-    """x repeated to fill a shape; what broadcast_to is to a reader."""
+    """broadcast_to, under the name by which gradient rules call it: there the namespaces of arrays write it out."""
     return broadcast_to(x, shape)
 
 
@@ -952,7 +981,7 @@ def scatter_along_axis(values: Any, index: Any, axis: int, shape: tuple[int, ...
 
 
 def transfer(x: Any, source: str, target: str) -> Any:
-    """A copy of x, which is on ``source``, on the device ``target``."""
+    """A copy of x, which is on the device ``source``, on the device ``target``; what ``x.to`` calls."""
     return apply(shapes.transfer, x, source=source, target=target)
 
 

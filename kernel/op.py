@@ -89,10 +89,12 @@ class Kind(ArrayType):
 
 
 def is_float(dtype: Any) -> bool:
+    """Whether a dtype, or the type of a Python number, is one that has gradients."""
     return dtype is float or dtype in FLOATS
 
 
 def _category(dtype: Any) -> int:
+    """0 for booleans, 1 for whole numbers, 2 for floats: the higher one wins a promotion."""
     if dtype in (bool, BOOL):
         return 0
     return 2 if is_float(dtype) else 1
@@ -218,16 +220,19 @@ def _is_whole(value: Any) -> bool:
 
 
 def require_whole(what: str, value: Any) -> None:
+    """Raise unless ``value`` is a whole number; True is none."""
     if not _is_whole(value):
         raise DtypeError(f"{what} must be a whole number, but {show(value)} came.")
 
 
 def require_number(what: str, value: Any) -> None:
+    """Raise unless ``value`` is one number, Python's or NumPy's."""
     if not isinstance(value, bool | int | float | numpy.number | numpy.bool):
         raise DtypeError(f"{what} must be a number, but {show(value)} came.")
 
 
 def require_float(what: str, dtype: Any) -> None:
+    """Raise unless ``dtype`` is a float."""
     if not is_float(dtype):
         raise DtypeError(f"{what} must be of a float dtype, but it is {dtype}; convert it with .float().")
 

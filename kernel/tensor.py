@@ -41,6 +41,21 @@ from .tape import (
 from .xp import Device
 from .xp import device as device_of
 
+_new = object.__new__
+_NONE: dict[str, Any] = {}  # the attributes of an operation that has none
+_NUMBERS = frozenset((float, int, bool))
+# What ``forward`` may raise because of the values that came; anything else is a mistake in the operation itself.
+_PLAIN_ERRORS = (ShapeError, DtypeError, OverflowError, IndexError)
+# NumPy's names for what its scalars ask of a tensor, where ours differ.
+_UFUNCS = {
+    "equal": "eq",
+    "not_equal": "ne",
+    "less": "lt",
+    "less_equal": "le",
+    "greater": "gt",
+    "greater_equal": "ge",
+}
+
 
 class Size(int):
     """The number of elements, as in NumPy; called, the shape, as in PyTorch.
@@ -85,22 +100,27 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The sizes along the axes."""
         return self._array.shape
 
     @property
     def dtype(self) -> numpy.dtype:
+        """The kind of number, a NumPy dtype."""
         return self._array.dtype
 
     @property
     def device(self) -> Device:
+        """Where the array lives; compares equal to its name, as in ``x.device == "cpu"``."""
         return self._kind.device
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return self._array.ndim
 
     @property
     def size(self) -> Size:
+        """The number of elements, as in NumPy; called, the shape, as in PyTorch."""
         size = Size(self._array.size)
         size.shape = self.shape
         return size
@@ -115,6 +135,7 @@ class Tensor:
 
     @property
     def T(self) -> Tensor:
+        """The axes in reverse order: of a matrix the transpose."""
         return functional.transpose(self)
 
     @property
@@ -124,6 +145,7 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
+        """Whether a backward looks for the gradient with respect to this tensor."""
         return self._requires_grad
 
     @requires_grad.setter
@@ -155,8 +177,7 @@ class Tensor:
         if not _alike(value, self):
             raise ShapeError(
                 f"data: {self.dtype} of shape {spell(self.shape)} on {self.device} was expected, but "
-                f"{value.dtype} of shape "
-                f"{spell(value.shape)} on {value.device} came."
+                f"{value.dtype} of shape {spell(value.shape)} on {value.device} came."
             )
         self._array, self._version = value._array, value._version
 
@@ -243,24 +264,31 @@ class Tensor:
         return self.astype(dtype.rsplit(".", 1)[-1] if isinstance(dtype, str) else dtype)
 
     def half(self) -> Tensor:
+        """This tensor in float16."""
         return self.astype("float16")
 
     def float(self) -> Tensor:
+        """This tensor in float32."""
         return self.astype("float32")
 
     def double(self) -> Tensor:
+        """This tensor in float64."""
         return self.astype("float64")
 
     def int(self) -> Tensor:
+        """This tensor in int32; fractions are cut off."""
         return self.astype("int32")
 
     def long(self) -> Tensor:
+        """This tensor in int64; fractions are cut off."""
         return self.astype("int64")
 
     def bool(self) -> Tensor:
+        """This tensor in bool: whether each element is not 0."""
         return self.astype("bool")
 
     def type_as(self, other: Tensor) -> Tensor:
+        """This tensor in the dtype of another."""
         if not isinstance(other, Tensor):
             raise DtypeError(f"type_as: a tensor was expected, but {show(other)} came; .astype takes a dtype.")
         return self.astype(other.dtype)
@@ -312,15 +340,13 @@ class Tensor:
         if not self._requires_grad:
             raise GradError(
                 f"{name}: nothing was recorded for this tensor; make the tensors it depends on with "
-                "requires_grad=True, and "
-                "compute it outside no_grad."
+                "requires_grad=True, and compute it outside no_grad."
             )
         if gradient is None:
             if self._array.size != 1:
                 raise GradError(
-                    f"{name}: a tensor of shape {spell(self.shape)} has no single slope; reduce it to one "
-                    "number, as with "
-                    ".sum(), or pass the gradient of the cost with respect to it."
+                    f"{name}: a tensor of shape {spell(self.shape)} has no single slope; reduce it to one number, as "
+                    "with .sum(), or pass the gradient of the cost with respect to it."
                 )
             with self._kind.device.guard():
                 gradient = self._kind.device.xp.empty(self._array.shape, self._array.dtype)
@@ -472,7 +498,7 @@ class Tensor:
         return self._in_place("mul_", elementwise.mul, other)
 
     def div_(self, other: Any) -> Tensor:
-        """Divide in place."""
+        """Divide in place; a tensor of whole numbers cannot hold the result and refuses."""
         return self._in_place("div_", elementwise.div, other)
 
     def zero_(self) -> Tensor:
@@ -637,7 +663,7 @@ class Tensor:
     def __array_ufunc__(self, function: Any, method: str, *operands: Any, **_: Any) -> Tensor:
         """NumPy must not take a tensor apart: beside its scalars a tensor computes itself, all else is refused."""
         name = "divide" if function is numpy.divide else function.__name__
-        ours = getattr(functional, _COMPARISONS.get(name, name), None)
+        ours = getattr(functional, _UFUNCS.get(name, name), None)
         numbers = [o.item() for o in operands if isinstance(o, numpy.generic | numpy.ndarray) and o.ndim == 0]
         if ours and method == "__call__" and len(operands) == 2 and len(numbers) == 1:
             return ours(numbers[0], self) if operands[1] is self else ours(self, numbers[0])
@@ -648,9 +674,8 @@ class Tensor:
 
     def __array__(self, *_: Any, **__: Any) -> numpy.ndarray:
         raise DtypeError(
-            "a tensor does not turn into a NumPy array by itself, because on a GPU that would copy unseen; "
-            "use kernel's "
-            "functions on it, or .numpy() to get the array."
+            "numpy.asarray: a tensor does not turn into a NumPy array by itself, because on a GPU that would copy "
+            "unseen; use kernel's functions on it, or .numpy() to get the array."
         )
 
     def __getitem__(self, index: Any) -> Tensor:
@@ -721,7 +746,9 @@ class Tensor:
         return copy
 
     def __reduce__(self) -> Any:
-        raise DtypeError("a tensor is not pickled: save its values with numpy.savez(path, x=x.detach().cpu().numpy()).")
+        raise DtypeError(
+            "pickle: a tensor is not pickled; save its values with numpy.savez(path, x=x.detach().cpu().numpy())."
+        )
 
     # --- methods that are functions ---
 
@@ -780,19 +807,14 @@ class Tensor:
         result = functional.reshape(self, *shape)
         if result._version is not self._version and result._array.size:
             raise ShapeError(
-                f"view: the elements of this tensor of shape {spell(self.shape)} do not lie in row-major "
-                "order in memory (it "
-                "was transposed, or computed batch-last); use .reshape(…), which copies where it must."
+                f"view: the elements of this tensor of shape {spell(self.shape)} do not lie in row-major order in "
+                "memory (it was transposed, or computed batch-last); use .reshape(…), which copies where it must."
             )
         return result
 
     def clone(self) -> Tensor:
         """A copy in memory of its own; the gradient flows through it."""
         return _run(elementwise.clone, (self,), _NONE)
-
-
-_NONE: dict[str, Any] = {}
-_new = object.__new__
 
 
 def _of_kind(array: Any, kind: Kind, cls: type = Tensor) -> Tensor:
@@ -937,18 +959,6 @@ def _node(
     return node
 
 
-_COMPARISONS = {
-    "equal": "eq",
-    "not_equal": "ne",
-    "less": "lt",
-    "less_equal": "le",
-    "greater": "gt",
-    "greater_equal": "ge",
-}
-_NUMBERS = frozenset((float, int, bool))
-_PLAIN_ERRORS = (ShapeError, DtypeError, OverflowError, IndexError)
-
-
 def _in_words(name: str, error: Exception) -> Exception:
     """An error of ``forward`` as a sentence that begins with the operation's name."""
     if isinstance(error, OverflowError):
@@ -956,7 +966,7 @@ def _in_words(name: str, error: Exception) -> Exception:
     return (ShapeError if isinstance(error, IndexError) else type(error))(f"{name}: {error}")
 
 
-Tensor._apply = staticmethod(_run)
+Tensor._apply = staticmethod(_run)  # what ``apply`` looks for in the class of an operand
 
 
 def _kind(operand: Any, array: Any) -> ArrayType:
