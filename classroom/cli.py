@@ -1,5 +1,6 @@
 """The `gradschool` command: open the lessons, see how far you are, check, start over, examine the machine."""
 
+import codecs
 import importlib.metadata
 import os
 import sys
@@ -45,18 +46,29 @@ VERDICTS = {
     "not attempted": ("○", "yellow"),
     "unavailable": ("!", "yellow"),
 }
+# For terminals and files whose encoding has no such signs: LATIN-1, ASCII, a pipe on Windows.
+PLAIN = {"✓": "+", "✗": "x", "○": "o", "·": "-", "−": "-", "×": "x", "…": "..."}
 
 
 def main() -> None:
     """Run the command; what a person can mend is told in one sentence, without a traceback."""
     from classroom.spec import SpecError
 
+    codecs.register_error("gradschool", _in_plain_signs)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="gradschool")
     try:
         app()
     except (CourseError, SpecError) as error:
         _fail(str(error))
     except OSError as error:
         _fail(f"{error.strerror or error}: {error.filename}" if error.filename else str(error))
+
+
+def _in_plain_signs(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(PLAIN.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
 
 
 def _print_version(wanted: bool) -> None:
@@ -81,7 +93,9 @@ def lab(
     ] = "",
     folder: Folder = None,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser window.")] = True,
-    port: Annotated[int | None, typer.Option(help="Port of the server.", show_default="8888 or the next free")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port of the server.", show_default="8888 or the next free")
+    ] = None,
 ) -> None:
     """Open the lessons in JupyterLab.
 
@@ -109,7 +123,7 @@ def list_lessons(folder: Folder = None) -> None:
         ("Lesson", "left"),
         ("Minutes", "right"),
         ("Points", "right"),
-        ("", "left"),
+        ("Solved", "left"),
     ]:
         table.add_column(heading, justify=justify)
     minutes = earned = possible = 0
@@ -118,9 +132,9 @@ def list_lessons(folder: Folder = None) -> None:
         points = sum(exercise.points for exercise in exercises)
         mine = sum(min(records[each.name].points, each.points) for each in exercises if each.name in records)
         solved = sum(each.name in records and records[each.name].solved for each in exercises)
-        state = f"{solved} of {len(exercises)} exercises solved" if exercises else "to read"
+        state = f"{solved} of {len(exercises)}" if exercises else "to read"
         if exercises and solved == len(exercises):
-            state = "✓ all solved"
+            state += " ✓"
         table.add_row(lesson.number, escape(lesson.title), str(lesson.minutes), f"{mine}/{points}", state)
         minutes, earned, possible = minutes + lesson.minutes, earned + mine, possible + points
     table.add_section()
@@ -152,6 +166,8 @@ def check(
     if not saved:
         missing = notebooks[chosen[0]] if lesson else home
         raise CourseError(f"{missing} does not exist; `gradschool lab` puts the exercises there")
+    for sentence in filter(None, [progress.read()[1], workspace.obstacle(home)]):
+        out.print(escape(sentence))
     verdicts = []
     for each, notebook in saved.items():
         out.print(f"[bold]{each.number} {escape(each.title)}[/bold]")
@@ -177,17 +193,21 @@ def doctor(folder: Folder = None) -> None:
     """
     from classroom.doctor import examine
 
-    table = Table.grid(padding=(0, 1))
     missing = 0
     for finding in examine(_workspace(folder)):
         symbol, colour = STATES[finding.state]
         missing += finding.state == "missing"
-        mend = f"\n[bold]{escape(finding.mend)}[/bold]" if finding.mend else ""
+        row = Table.grid(padding=(0, 1))
+        row.add_column(width=1)
+        row.add_column(width=15)
         subject = f"[{colour}]{symbol}[/{colour}]", f"[bold]{escape(finding.subject)}[/bold]"
-        table.add_row(*subject, escape(finding.sentence) + mend)
-    out.print(table)
+        row.add_row(*subject, escape(finding.sentence))
+        out.print(row)
+        if finding.mend:
+            # Outside the table, which would break it over two lines: it is there to be copied.
+            out.print(f"  [bold]{escape(finding.mend)}[/bold]")
     if missing:
-        out.print(f"\n{missing} thing{'s' if missing > 1 else ''} you need: the line in bold mends each.")
+        out.print(f"\n{missing} thing{'s' if missing > 1 else ''} you need: the line under each mends it.")
         raise typer.Exit(1)
     out.print("\nNothing that you need is missing.")
 

@@ -8,6 +8,7 @@ import csv
 import importlib.metadata
 import importlib.util
 import io
+import json
 import os
 import platform
 import shutil
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Literal
 
 from packaging.requirements import Requirement
+
+from classroom import workspace as student_folder
 
 DISTRIBUTION = "gradschool"
 OLDEST_PYTHON = (3, 11)
@@ -44,6 +47,7 @@ def examine(workspace: Path) -> Iterator[Finding]:
     yield from packages()
     yield from command()
     yield from notebook_kernel()
+    yield from folder(workspace)
     yield from shadows(workspace)
     yield from gpu()
     yield from sandbox()
@@ -119,8 +123,21 @@ def notebook_kernel() -> Iterator[Finding]:
             _register(),
         )
     if not others:
-        registered = "" if DISTRIBUTION in specs else f"; for other notebook servers: {_register()}"
-        yield Finding("good", "notebook kernel", f"this Python{registered}")
+        if DISTRIBUTION in specs:
+            yield Finding("good", "notebook kernel", "this Python")
+        else:
+            sentence = "this Python; another notebook server must be told of it once"
+            yield Finding("good", "notebook kernel", sentence, _register())
+
+
+def folder(workspace: Path) -> Iterator[Finding]:
+    """Whether the student's work can be kept."""
+    if sentence := student_folder.obstacle(workspace):
+        yield Finding("missing", "workspace", sentence, "gradschool lab --dir FOLDER")
+    elif workspace.exists():
+        yield Finding("good", "workspace", str(workspace))
+    else:
+        yield Finding("note", "workspace", f"{workspace} is not there yet", "gradschool lab")
 
 
 def shadows(workspace: Path) -> Iterator[Finding]:
@@ -274,4 +291,8 @@ def _register() -> str:
 
 
 def _reinstall() -> str:
-    return f"{sys.executable} -m pip install --force-reinstall --no-deps {DISTRIBUTION}"
+    """From where it was installed: pip notes down the folder or wheel, and nothing if it was an index."""
+    noted = json.loads(importlib.metadata.distribution(DISTRIBUTION).read_text("direct_url.json") or "{}")
+    editable = "--editable " if noted.get("dir_info", {}).get("editable") else ""
+    source = noted.get("url", DISTRIBUTION)
+    return f'{sys.executable} -m pip install --force-reinstall --no-deps {editable}"{source}"'

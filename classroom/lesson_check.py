@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import nbformat
 from nbformat import NotebookNode
 
 from classroom import progress
@@ -12,6 +11,7 @@ from classroom.course import Lesson
 from classroom.engine import check_answer
 from classroom.spec import Exercise
 from classroom.verdict import RIGHT, WRONG, Verdict
+from classroom.workspace import read_notebook
 
 
 def check_lesson(lesson: Lesson, notebook: Path, *, seed: int | None = None, count: bool = True) -> list[Verdict]:
@@ -21,9 +21,9 @@ def check_lesson(lesson: Lesson, notebook: Path, *, seed: int | None = None, cou
         seed: of the random inputs; fresh ones by default.
         count: whether the attempts go into the student's progress.
 
-    Errors: what nbformat raises for a file that is no notebook.
+    Errors: WorkspaceError for a file that is no notebook.
     """
-    cells = nbformat.read(notebook, as_version=4).cells
+    cells = read_notebook(notebook, lesson).cells
     verdicts = []
     for exercise in exercises_of(lesson):
         verdict = check_answer(exercise, answer_in(cells, exercise), used_by(exercise), seed=seed)

@@ -4,21 +4,28 @@
 `.gradschool/shipped.json`, so that a file the student changed can be told from one that only the course changed.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import Enum
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from classroom.course import CourseError, Lesson
 from classroom.files import write_atomically
 from classroom.student import student_version
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode  # takes most of a second, and is here for its name alone
 
 PRIVATE = ".gradschool"
 BACKUPS = "backups"
@@ -40,7 +47,7 @@ class Fingerprint:
     work: str
 
     @classmethod
-    def of(cls, data: bytes, name: str) -> "Fingerprint":
+    def of(cls, data: bytes, name: str) -> Fingerprint:
         content = hashlib.sha256(data).hexdigest()
         if not name.endswith(".ipynb"):
             return cls(content, content)
@@ -70,6 +77,16 @@ class Change:
     other: PurePosixPath | None = None
 
 
+def obstacle(workspace: Path) -> str:
+    """What keeps a student from working in `workspace`, in one sentence; "" if nothing does."""
+    nearest = next(path for path in (workspace.absolute(), *workspace.absolute().parents) if os.path.exists(path))
+    if not nearest.is_dir():
+        return f"{nearest} is a file, and a workspace is a folder; choose another with --dir"
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        return f"nothing can be written into {nearest}; choose another workspace with --dir"
+    return ""
+
+
 def decide(shipped: Fingerprint | None, current: Fingerprint | None, new: Fingerprint) -> Step:
     """What to do with a file, from its last handed-out version, the student's version and the course's new one."""
     if current is None:
@@ -87,6 +104,7 @@ def decide(shipped: Fingerprint | None, current: Fingerprint | None, new: Finger
 
 def update(workspace: Path, lessons: Sequence[Lesson]) -> list[Change]:
     """Bring `workspace` up to date with the course; returns what changed, in order."""
+    _require_room(workspace)
     workspace.mkdir(parents=True, exist_ok=True)
     shipped = _read_shipped(workspace)
     changes = []
@@ -129,6 +147,7 @@ def reset(workspace: Path, lesson: Lesson, exercise: str | None = None) -> PureP
 
     Returns where the student's version was kept, or None if there was none.
     """
+    _require_room(workspace)
     source = lesson.folder / "exercises.ipynb"
     if not source.is_file():
         raise WorkspaceError(f"lesson {lesson.name} has no exercises to reset")
@@ -136,10 +155,34 @@ def reset(workspace: Path, lesson: Lesson, exercise: str | None = None) -> PureP
     target = workspace / path
     fresh = _for_student(source)
     if exercise is not None:
-        fresh = _with_one_cell_reset(target, fresh, exercise)
+        fresh = _with_one_cell_reset(target, lesson, fresh, exercise)
     kept = back_up(workspace, path) if target.exists() else None
     write_atomically(target, fresh)
     return kept
+
+
+def read_notebook(path: Path, lesson: Lesson) -> NotebookNode:
+    """The student's notebook of `lesson` that lies at `path`.
+
+    Errors: WorkspaceError when it is missing or no notebook.
+    """
+    import nbformat
+    from nbformat.warnings import MissingIDFieldWarning
+
+    if not path.is_file():
+        raise WorkspaceError(f"{path} does not exist; `gradschool lab` puts it there")
+    # By the way in which it is broken.
+    failures = (ValueError, nbformat.ValidationError, KeyError, AttributeError, TypeError)
+    try:
+        with warnings.catch_warnings():
+            # Some front ends write no cell ids, and a student's cells are found without them.
+            warnings.simplefilter("ignore", MissingIDFieldWarning)
+            return nbformat.read(path, as_version=4)
+    except failures:
+        raise WorkspaceError(
+            f"{path} cannot be read as a notebook; `gradschool reset {lesson.number}` puts a fresh one in its place "
+            "and keeps yours in `backups`"
+        ) from None
 
 
 def back_up(workspace: Path, path: PurePosixPath) -> PurePosixPath:
@@ -160,12 +203,14 @@ def lab_command(workspace: Path, lesson: Lesson, port: int | None = None, browse
     write_atomically(settings / "overrides.json", json.dumps(NO_NEWS, indent=1).encode())
     _write_kernelspec(private / "jupyter" / "kernels" / "python3")
     command = [
-        *(sys.executable, "-m", "jupyterlab"),
+        # -P: a json.py in the folder where the command is typed must not be imported by the server.
+        *(sys.executable, "-P", "-m", "jupyterlab"),
         f"--ServerApp.root_dir={workspace}",
         f"--LabApp.default_url=/lab/tree/{lesson.name}/lesson.ipynb",
         f"--LabApp.app_settings_dir={settings}",
         f"--LabApp.workspaces_dir={private / 'lab-workspaces'}",
         "--LabApp.extension_manager=readonly",
+        "--Application.log_level=WARN",  # of forty lines, the address is left
     ]
     if port is not None:
         command.append(f"--ServerApp.port={port}")
@@ -201,31 +246,26 @@ def _for_student(notebook: Path) -> bytes:
     return (nbformat.writes(student) + "\n").encode()
 
 
-def _with_one_cell_reset(target: Path, fresh: bytes, exercise: str) -> bytes:
+def _with_one_cell_reset(target: Path, lesson: Lesson, fresh: bytes, exercise: str) -> bytes:
     """The student's notebook with the cells of `exercise` as they were handed out."""
     import nbformat
 
-    if not target.is_file():
-        raise WorkspaceError(f"{target} does not exist; `gradschool lab` puts it there")
-    try:
-        student = nbformat.read(target, as_version=4)
-    except (
-        ValueError,
-        nbformat.ValidationError,
-        KeyError,
-        AttributeError,
-        TypeError,
-    ):  # by the way in which it is broken
-        raise WorkspaceError(f"{target} cannot be read as a notebook; reset the whole lesson instead") from None
+    student = read_notebook(target, lesson)
     stubs = {name: cell for cell in nbformat.reads(fresh.decode(), as_version=4).cells if (name := _grade_id(cell))}
     if exercise not in stubs:
         raise WorkspaceError(f"there is no exercise {exercise!r} in {target.name}; there are {', '.join(stubs)}")
     places = [index for index, cell in enumerate(student.cells) if _grade_id(cell) == exercise]
     if not places:
-        raise WorkspaceError(f"the cell of {exercise!r} is gone from {target.name}; reset the whole lesson instead")
+        advice = f"`gradschool reset {lesson.number}` starts the lesson's exercises over"
+        raise WorkspaceError(f"the cell of {exercise!r} is gone from {target.name}; {advice}")
     for index in places:
         student.cells[index] = stubs[exercise]
     return (nbformat.writes(student) + "\n").encode()
+
+
+def _require_room(workspace: Path) -> None:
+    if sentence := obstacle(workspace):
+        raise WorkspaceError(sentence)
 
 
 def _grade_id(cell: Mapping) -> str | None:

@@ -62,7 +62,7 @@ def test_lab_fills_the_workspace_and_opens_the_first_lesson(small_course: Path, 
     assert f"New in {workspace}: 00_first, 01_second" in result.output
     assert "Opening 00 A first lesson" in result.output
     ((command, environment),) = started
-    assert command[:3] == [sys.executable, "-m", "jupyterlab"]
+    assert command[:4] == [sys.executable, "-P", "-m", "jupyterlab"]
     assert "--LabApp.default_url=/lab/tree/00_first/lesson.ipynb" in command
     assert "--no-browser" in command
     assert "--ServerApp.port=9999" in command
@@ -100,10 +100,10 @@ def test_the_map_shows_minutes_points_and_progress(small_course: Path, workspace
     from classroom import progress
     from classroom.verdict import Verdict
 
-    assert "0 of 1 exercises solved" in gradschool("lessons").output
+    assert "0 of 1" in gradschool("lessons").output
     progress.note(Verdict("double", "", "right", "", 2, 2))
     lines = [line.split() for line in gradschool("lessons").output.splitlines()]
-    assert lines[1] == ["00", "A", "first", "lesson", "5", "2/2", "✓", "all", "solved"]
+    assert lines[1] == ["00", "A", "first", "lesson", "5", "2/2", "1", "of", "1", "✓"]
     assert lines[2] == ["01", "A", "second", "lesson", "40", "0/0", "to", "read"]
     assert lines[3] == ["together", "45", "2/2"]
 
@@ -146,23 +146,61 @@ def test_author_build_says_what_it_wrote(small_course: Path) -> None:
 
 
 def test_errors_are_one_sentence_without_a_traceback(small_course: Path, workspace: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    no_folder = f"{in_the_way} is a file, and a workspace is a folder; choose another with --dir"
+    broken = workspace / "00_first" / "exercises.ipynb"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("no notebook")
     magic = small_course / "01_second" / "lesson.py"
     magic.write_text(magic.read_text() + "\n# %%\n# %time\n")
-    for arguments, sentence in {
-        ("lab", "7"): "there is no lesson '7'; the lessons are 00_first, 01_second",
-        ("reset", "01"): "lesson 01_second has no exercises to reset",
+    for arguments, sentence in [
+        (["lab", "7"], "there is no lesson '7'; the lessons are 00_first, 01_second"),
+        (["reset", "01"], "lesson 01_second has no exercises to reset"),
         (
-            "author",
-            "build",
-            "01",
-        ): "lesson.py, cell 3, line 1: not plain Python (invalid syntax); a lesson holds no magics",
-        ("lab", "--dir", str(tmp_path / "file")): f"File exists: {tmp_path / 'file'}",
-    }.items():
+            ["author", "build", "01"],
+            "lesson.py, cell 3, line 1: not plain Python (invalid syntax); a lesson holds no magics",
+        ),
+        (["lab", "--dir", str(in_the_way)], no_folder),
+        (["reset", "00", "--dir", str(in_the_way / "sub")], no_folder),
+        (
+            ["check", "00"],
+            f"{broken} cannot be read as a notebook; `gradschool reset 00` puts a fresh one in its place "
+            "and keeps yours in `backups`",
+        ),
+    ]:
         result = shell(*arguments)
         assert result.returncode == 1
         assert result.stderr == f"✗ gradschool: {sentence}\n"
         assert "Traceback" not in result.stdout
+
+
+@pytest.mark.parametrize(("encoding", "sign"), [("utf-8", "✓"), ("cp1252", "+")])
+def test_every_encoding_can_show_the_signs(workspace: Path, encoding: str, sign: str) -> None:
+    environment = {**os.environ, **WIDE, "PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-c", "from classroom.cli import main; main()"]
+    report = subprocess.run([*command, "doctor"], capture_output=True, env=environment, timeout=60)
+    assert report.stdout.decode(encoding).startswith(f"{sign} Python")
+    mistake = subprocess.run([*command, "check", "9ö"], capture_output=True, env=environment, timeout=60)
+    assert mistake.stderr.decode(encoding).startswith("✗" if sign == "✓" else "x")
+
+
+def test_lab_starts_beside_a_file_that_hides_a_module(
+    small_course: Path, workspace: Path, started: list, tmp_path: Path
+) -> None:
+    (tmp_path / "json.py").write_text("raise RuntimeError('the student's own')")
+    gradschool("lab")
+    command, environment = started[0]
+    version = subprocess.run(
+        [*command, "--version"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert version.returncode == 0, version.stderr
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "many"])
+def test_lab_refuses_a_port_that_is_none(small_course: Path, workspace: Path, started: list, port: str) -> None:
+    assert gradschool("lab", "--port", port).exit_code == 2
+    assert not started
 
 
 def test_a_mistyped_command_is_answered_with_the_nearest() -> None:
@@ -191,6 +229,24 @@ def test_doctor_finds_this_environment_in_order(small_course: Path, workspace: P
     subjects = [finding.subject for finding in findings]
     for subject in ("Python", "packages", "command", "notebook kernel", "own modules", "GPU", "sandbox", "Chromium"):
         assert subject in subjects
+
+
+def test_doctor_prints_a_command_in_one_line(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = "python -m pip install " + "a-package " * 20
+    monkeypatch.setattr(doctor, "examine", lambda folder: iter([Finding("note", "it", "is long " * 20, long)]))
+    result = CliRunner().invoke(cli.app, ["doctor"], env={**WIDE, "COLUMNS": "60"})
+    assert f"  {long.strip()}" in [line.rstrip() for line in result.output.splitlines()]
+
+
+def test_doctor_finds_a_workspace_that_keeps_nothing(tmp_path: Path) -> None:
+    assert next(doctor.folder(tmp_path)).state == "good"
+    assert next(doctor.folder(tmp_path / "new")).state == "note"
+    (tmp_path / "file").write_text("")
+    assert next(doctor.folder(tmp_path / "file")).state == "missing"
+
+
+def test_doctor_reinstalls_from_where_it_was_installed() -> None:
+    assert doctor._reinstall().endswith(f'--no-deps --editable "{Path(__file__).parents[2].as_uri()}"')
 
 
 def test_doctor_compares_versions_with_the_declared_ranges() -> None:

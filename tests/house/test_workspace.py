@@ -243,7 +243,7 @@ def test_reset_gives_a_whole_lesson_back_even_if_it_is_broken(small_course: Path
     _update(workspace)
     handed_out = (workspace / EXERCISES).read_bytes()
     (workspace / EXERCISES).write_text("{ broken")
-    with pytest.raises(student_folder.WorkspaceError, match="reset the whole lesson instead"):
+    with pytest.raises(student_folder.WorkspaceError, match="`gradschool reset 00` puts a fresh one in its place"):
         student_folder.reset(workspace, course.find_lesson("00"), "double")
     kept = student_folder.reset(workspace, course.find_lesson("00"))
     assert (workspace / EXERCISES).read_bytes() == handed_out
@@ -262,6 +262,25 @@ def test_reset_says_what_it_cannot_find(small_course: Path, workspace: Path) -> 
         student_folder.reset(workspace, lesson, "duoble")
     with pytest.raises(student_folder.WorkspaceError, match="01_second has no exercises"):
         student_folder.reset(workspace, course.find_lesson("01"))
+
+
+def test_a_notebook_without_cell_ids_is_read(small_course: Path, workspace: Path) -> None:
+    _update(workspace)
+    content = json.loads((workspace / EXERCISES).read_text())
+    for cell in content["cells"]:
+        del cell["id"]
+    (workspace / EXERCISES).write_text(json.dumps(content))
+    assert len(student_folder.read_notebook(workspace / EXERCISES, course.find_lesson("00")).cells) == len(
+        content["cells"]
+    )
+
+
+def test_a_workspace_that_cannot_be_written_is_named(
+    small_course: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)  # root may write everywhere
+    with pytest.raises(student_folder.WorkspaceError, match=f"nothing can be written into {tmp_path}; "):
+        _update(tmp_path / "a" / "gradschool")
 
 
 def test_writing_leaves_no_second_file_and_touches_no_equal_one(tmp_path: Path) -> None:
