@@ -56,8 +56,8 @@ def _out(logits, reduction, dtype):
 class cross_entropy(Op):
     """-log softmax(logits)[label] of each row: (B, C) and class indices (B,) -> () or, not reduced, (B,)."""
 
-    residuals = ("probabilities", "chosen")
-    reads = ("logits labels probabilities chosen", "")
+    residuals = ("exponentials", "total", "chosen")
+    reads = ("logits labels exponentials total chosen", "")
 
     def infer(logits, labels, reduction="mean"):
         _check(logits, reduction)
@@ -85,20 +85,19 @@ class cross_entropy(Op):
         chosen = xp.multiply(labels, n, dtype="int64")
         chosen += xp.positions((n,))[0]
         scores = scores - scores.max(axis=0)
-        probabilities = xp.exp(scores)
-        total = xp.add.reduce(probabilities, 0)
+        exponentials = xp.exp(scores)
+        total = xp.add.reduce(exponentials, 0)
         losses = xp.log(total)
         losses -= scores.reshape(-1)[chosen]
-        probabilities /= total
         loss = _reduce(xp, losses, reduction)
-        return (loss if out is None else deliver(xp, loss, out[0]),), (probabilities, chosen)
+        return (loss if out is None else deliver(xp, loss, out[0]),), (exponentials, total, chosen)
 
-    def _logits(xp, g, y, logits, labels, probabilities, chosen, reduction="mean"):
-        if probabilities is None:  # second order: they must depend on the logits
+    def _logits(xp, g, y, logits, labels, exponentials, total, chosen, reduction="mean"):
+        if exponentials is None:  # second order: the probabilities must depend on the logits
             target = xp.one_hot(labels, logits.shape[1], dtype=logits.dtype)
             return _scaled(g, logits.shape, reduction) * (xp.softmax(logits, axis=1) - target)
         scale = g if reduction != "mean" else g / logits.shape[0]
-        gradient = probabilities * scale
+        gradient = exponentials * (scale / total)
         flat = gradient.reshape(-1)
         flat[chosen] -= scale
         return gradient.T
