@@ -11,6 +11,7 @@ import io
 import json
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import sys
@@ -75,7 +76,7 @@ def packages(requirements: list[str] | None = None) -> Iterator[Finding]:
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
         wanted = f"{requirement.name}{requirement.specifier}"
-        mend = f'{sys.executable} -m pip install "{wanted}"'
+        mend = typed(sys.executable, "-m", "pip", "install", wanted)
         try:
             version = importlib.metadata.version(requirement.name)
         except importlib.metadata.PackageNotFoundError:
@@ -96,11 +97,10 @@ def command() -> Iterator[Finding]:
     if found and Path(found).parent == scripts:
         yield Finding("good", "command", found)
         return
-    activate = f"source {scripts / 'activate'}" if os.name == "posix" else str(scripts / "activate")
+    script = str(scripts / "activate")
+    activate = typed("source", script) if os.name == "posix" else typed(script)
     sentence = f"`gradschool` starts {found}, of another Python" if found else "`gradschool` is not on the PATH"
-    yield Finding(
-        "note", "command", sentence, activate if (scripts / "activate").exists() else f'export PATH="{scripts}:$PATH"'
-    )
+    yield Finding("note", "command", sentence, activate if Path(script).exists() else f'export PATH="{scripts}:$PATH"')
 
 
 def notebook_kernel() -> Iterator[Finding]:
@@ -154,7 +154,7 @@ def shadows(workspace: Path) -> Iterator[Finding]:
                 clean = False
                 sentence = f"{path} is imported instead of the real {path.stem}: rename it"
                 yield Finding(
-                    "missing", "shadowed module", sentence, f'mv "{path}" "{path.with_stem("my_" + path.stem)}"'
+                    "missing", "shadowed module", sentence, typed("mv", path, path.with_stem("my_" + path.stem))
                 )
     for name in OURS:
         spec = importlib.util.find_spec(name)
@@ -179,7 +179,7 @@ def gpu() -> Iterator[Finding]:
         import cupy
     except ImportError as error:
         if cards:
-            mend = f'{sys.executable} -m pip install "{_cupy_for(cards[0][2])}"'
+            mend = typed(sys.executable, "-m", "pip", "install", _cupy_for(cards[0][2]))
             yield Finding("note", "CUDA", f"the kernel cannot use the GPU: {_first_line(error)}", mend)
         return
     try:
@@ -239,11 +239,22 @@ def find_chromium() -> str | None:
     return path if Path(path).exists() else None
 
 
+def typed(*words: str | Path) -> str:
+    """A command as this system's shell wants it typed: what the shell would split or redirect is quoted.
+
+    >>> typed("pip", "install", "numpy<3")
+    "pip install 'numpy<3'"
+    """
+    if os.name == "posix":
+        return shlex.join(map(str, words))
+    return " ".join(f'"{word}"' if set(str(word)) & set(" <>&|^") else str(word) for word in words)
+
+
 def chromium_mend() -> str:
     """The command that brings a Chromium to this machine."""
     if shutil.which("apt-get"):
         return "sudo apt-get install chromium"
-    return f"{sys.executable} -m playwright install chromium"
+    return typed(sys.executable, "-m", "playwright", "install", "chromium")
 
 
 def _cards() -> Iterator[tuple[str, str, str]]:
@@ -287,12 +298,12 @@ def _installed_at() -> Path:
 
 
 def _register() -> str:
-    return f"{sys.executable} -m ipykernel install --user --name {DISTRIBUTION}"
+    return typed(sys.executable, "-m", "ipykernel", "install", "--user", "--name", DISTRIBUTION)
 
 
 def _reinstall() -> str:
     """From where it was installed: pip notes down the folder or wheel, and nothing if it was an index."""
     noted = json.loads(importlib.metadata.distribution(DISTRIBUTION).read_text("direct_url.json") or "{}")
-    editable = "--editable " if noted.get("dir_info", {}).get("editable") else ""
-    source = noted.get("url", DISTRIBUTION)
-    return f'{sys.executable} -m pip install --force-reinstall --no-deps {editable}"{source}"'
+    editable = ["--editable"] if noted.get("dir_info", {}).get("editable") else []
+    pip = [sys.executable, "-m", "pip", "install", "--force-reinstall", "--no-deps"]
+    return typed(*pip, *editable, noted.get("url", DISTRIBUTION))
