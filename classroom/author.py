@@ -46,7 +46,7 @@ def build_notebook(twin: Path) -> bool:
     target = twin.with_suffix(".ipynb")
     before = target.read_text(encoding="utf-8") if target.is_file() else None
     notebook = read_twin(twin)
-    keep_ids(notebook.cells, nbformat.reads(before, as_version=4).cells if before else [])
+    keep_ids(notebook.cells, _cells_before(before) if before else [])
     for problem in lint(notebook):
         raise BuildError(f"{twin.name}, {problem}")
     execute(notebook, twin)
@@ -181,6 +181,13 @@ def differences(twin: Path) -> list[str]:
     if counts != list(range(1, len(counts) + 1)):
         problems.append(f"the execution counts are {counts}, not 1 to {len(counts)}")
     return problems
+
+
+def _cells_before(notebook: str) -> list[NotebookNode]:
+    try:
+        return nbformat.reads(notebook, as_version=4).cells
+    except ValueError:
+        return []  # no JSON, as after a merge with conflicts: the twin is the source
 
 
 def _keys(cells: Sequence[NotebookNode]) -> list[tuple[str, str]]:

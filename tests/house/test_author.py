@@ -24,11 +24,14 @@ def test_building_again_changes_no_byte(small_course: Path) -> None:
     assert {path: path.read_bytes() for path in lesson.notebooks} == before
 
 
-def test_a_lost_notebook_is_rebuilt_byte_for_byte(small_course: Path) -> None:
+def test_a_lost_or_broken_notebook_is_rebuilt_byte_for_byte(small_course: Path) -> None:
     lesson = course.find_lesson("01")
     (notebook,) = lesson.notebooks
     before = notebook.read_bytes()
     notebook.unlink()
+    assert author.build(lesson) == {notebook: True}
+    assert notebook.read_bytes() == before
+    notebook.write_text("<<<<<<< a merge with conflicts")
     assert author.build(lesson) == {notebook: True}
     assert notebook.read_bytes() == before
 
