@@ -199,7 +199,7 @@ def doctor(folder: Folder = None) -> None:
         missing += finding.state == "missing"
         row = Table.grid(padding=(0, 1))
         row.add_column(width=1)
-        row.add_column(width=15)
+        row.add_column(width=len("notebook kernel"))
         subject = f"[{colour}]{symbol}[/{colour}]", f"[bold]{escape(finding.subject)}[/bold]"
         row.add_row(*subject, escape(finding.sentence))
         out.print(row)

@@ -181,7 +181,7 @@ def test_every_encoding_can_show_the_signs(workspace: Path, encoding: str, sign:
     environment = {**os.environ, **WIDE, "PYTHONIOENCODING": encoding}
     command = [sys.executable, "-c", "from classroom.cli import main; main()"]
     report = subprocess.run([*command, "doctor"], capture_output=True, env=environment, timeout=60)
-    assert report.stdout.decode(encoding).startswith(f"{sign} Python")
+    assert report.stdout.decode(encoding).split()[:2] == [sign, "Python"]
     mistake = subprocess.run([*command, "check", "9ö"], capture_output=True, env=environment, timeout=60)
     assert mistake.stderr.decode(encoding).startswith("✗" if sign == "✓" else "x")
 
