@@ -154,7 +154,7 @@ print("cross_entropy:  ", kernel.cross_entropy(z, truth))
 # to compute the probability. Take the logarithm of the softmax on paper:
 #
 # $$ \begin{aligned}
-# -\log p_{b, y_b} &= \text{logsumexp}(z_b) - z_{b, y_b} & (B) \\
+# -\log p_{b, y_b} &= \text{logsumexp}(z_b) - z_{b, y_b} & (B) \\[4pt]
 # \text{logsumexp}(z_b) &= \log \sum_k e^{z_{bk}} = m_b + \log \sum_k e^{z_{bk} - m_b}, \quad m_b = \max_k z_{bk}
 # \end{aligned} $$
 #

@@ -16,6 +16,7 @@ import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from classroom.course import Lesson
 from classroom.doctor import find_chromium
@@ -122,15 +123,37 @@ class Notebook:
         self._lab = lab
 
     def open(self, path: str) -> None:
+        """Open a notebook, in the light theme whatever an earlier test chose, and wait for its kernel."""
         self.page.goto(f"{self._lab.url}lab/tree/{path}?reset&token={self._lab.token}")
-        self.page.wait_for_function(
+        self._until(
             """() => {
                 const widget = window.jupyterapp?.shell.currentWidget;
                 return widget?.content?.model && widget.context?.isReady
                     && widget.sessionContext.session?.kernel?.status === 'idle';
             }""",
-            timeout=60 * SECONDS,
+            "the notebook was not open with an idle kernel",
         )
+        self.theme("Light")
+
+    def _until(self, condition: str, otherwise: str, arg: object = None) -> None:
+        """Wait for a condition in the page; after a minute fail, and say what kernel and cells were doing."""
+        try:
+            self.page.wait_for_function(condition, arg=arg, timeout=60 * SECONDS)
+        except PlaywrightTimeoutError:
+            doing = self.page.evaluate(
+                """() => {
+                    const widget = window.jupyterapp?.shell.currentWidget, context = widget?.sessionContext;
+                    const kernel = context?.session?.kernel;
+                    return {
+                        kernel: [kernel?.status, kernel?.connectionStatus, context?.kernelDisplayStatus],
+                        cells: widget?.content?.widgets?.map(({model}) => [model.executionCount, model.executionState]),
+                        focus: document.activeElement?.className,
+                        dialog: document.querySelector('.jp-Dialog')?.innerText,
+                    };
+                }"""
+            )
+            self.screenshot("timeout")
+            pytest.fail(f"after 60 s {otherwise}: {json.dumps(doing)}; build/screenshots/timeout.png shows the page")
 
     def run_all(self) -> None:
         """Run every cell and wait until each code cell has run; fail on an error output."""
@@ -138,14 +161,14 @@ class Notebook:
         self.wait()
 
     def wait(self) -> None:
-        self.page.wait_for_function(
+        self._until(
             """() => {
                 const widget = window.jupyterapp.shell.currentWidget;
                 const code = widget.content.widgets.map(cell => cell.model).filter(model => model.type === 'code');
                 return widget.sessionContext.session?.kernel?.status === 'idle'
                     && code.every(model => model.executionCount !== null && model.executionState !== 'running');
             }""",
-            timeout=60 * SECONDS,
+            "not every cell had run",
         )
         assert self.errors() == []
 
@@ -192,11 +215,11 @@ class Notebook:
         cell = "window.jupyterapp.shell.currentWidget.content.widgets[number].model"
         before = self.page.evaluate(f"number => {cell}.executionCount", number)
         self.page.keyboard.press("ControlOrMeta+Enter")
-        self.page.wait_for_function(
+        self._until(
             f"""([number, before]) => {cell}.executionCount !== null && {cell}.executionCount !== before
                 && {cell}.executionState !== 'running'""",
+            f"cell {number} had not run",
             arg=[number, before],
-            timeout=60 * SECONDS,
         )
 
     def box(self, number: int) -> Locator:
@@ -230,10 +253,29 @@ class Notebook:
 
     def violations(self) -> list[str]:
         """What axe-core finds serious or critical in the notebook's text and outputs: the frame around is not ours."""
-        found = Axe().run(self.page, context={"include": [[".jp-MarkdownOutput"], [".jp-OutputArea-output"]]})
+        before = self.page.viewport_size
+        # axe passes over what is scrolled out of sight, and over all that a body without height holds, as JupyterLab's.
+        height = self.page.evaluate(
+            """() => {
+                document.body.style.height = '100vh';
+                return document.querySelector('.jp-Notebook .jp-WindowedPanel-outer').scrollHeight + 200;
+            }"""
+        )
+        self.page.set_viewport_size({"width": before["width"], "height": height})
+        ours = {"include": [[".jp-MarkdownOutput"], [".jp-OutputArea-output"]]}
+        options = {
+            "resultTypes": ["violations", "passes"],
+            # JupyterLab's own style sheet takes the underline from links.
+            "rules": {"link-in-text-block": {"enabled": False}},
+        }
+        found = Axe().run(self.page, context=ours, options=options).response
+        self.page.set_viewport_size(before)
+        contrasts = [node for rule in found["passes"] if rule["id"] == "color-contrast" for node in rule["nodes"]]
+        paragraphs = self.page.locator(".jp-MarkdownOutput :is(h1, h2, p)").count()
+        assert len(contrasts) >= paragraphs, "axe did not look at all of the text"
         return [
             f"{violation['id']}: {node['html'][:300]}"
-            for violation in found.response["violations"]
+            for violation in found["violations"]
             if violation["impact"] in ("serious", "critical")
             for node in violation["nodes"]
         ]
@@ -333,11 +375,19 @@ class WidgetOnPage:
 
 @pytest.fixture(scope="module")
 def widget(notebook: Notebook) -> Callable[[str], WidgetOnPage]:
-    """The widget of that title on the open page, scrolled into view."""
+    """The widget of that title on the open page, all of it in view with what stands above it."""
 
     def find(title: str) -> WidgetOnPage:
         found = WidgetOnPage(notebook.page, title)
-        found.root.scroll_into_view_if_needed()
+        found.root.evaluate(
+            """async root => {
+                // JupyterLab lays out a cell when it first comes near, which moves the others: then scroll again.
+                for (let time = 0; time < 3; time++) {
+                    root.scrollIntoView({block: 'end'});
+                    await new Promise(painted => requestAnimationFrame(() => requestAnimationFrame(painted)));
+                }
+            }"""
+        )
         return found
 
     return find
