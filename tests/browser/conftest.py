@@ -161,12 +161,14 @@ class Notebook:
         self.wait()
 
     def wait(self) -> None:
+        # After an error the kernel drops the cells behind it, which then never get a number.
         self._until(
             """() => {
                 const widget = window.jupyterapp.shell.currentWidget;
                 const code = widget.content.widgets.map(cell => cell.model).filter(model => model.type === 'code');
-                return widget.sessionContext.session?.kernel?.status === 'idle'
-                    && code.every(model => model.executionCount !== null && model.executionState !== 'running');
+                const failed = model => model.outputs.toJSON().some(output => output.output_type === 'error');
+                return widget.sessionContext.session?.kernel?.status === 'idle' && (code.some(failed)
+                    || code.every(model => model.executionCount !== null && model.executionState !== 'running'));
             }""",
             "not every cell had run",
         )
@@ -223,9 +225,10 @@ class Notebook:
         )
 
     def box(self, number: int) -> Locator:
-        """The box that a cell's check wrote."""
+        """The box that a cell's check wrote, in view."""
         found = self.page.locator(".jp-Notebook .jp-Cell").nth(number).locator(".gradschool-box")
         found.wait_for(timeout=30 * SECONDS)
+        found.evaluate("box => box.scrollIntoView({block: 'end'})")
         return found
 
     def errors(self) -> list[str]:
