@@ -5,8 +5,6 @@ import pytest
 
 from benchmarks.workloads import SIDES, TARGETS
 
-torch = pytest.importorskip("torch", reason="the other side of the benchmarks is torch")
-
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("name", TARGETS)
