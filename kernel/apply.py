@@ -22,7 +22,7 @@ def apply(op: type[Op], *operands: Any, **attributes: Any) -> Any:
     tensor([3.])
     """
     for operand in operands:
-        run = getattr(type(operand), "_apply", None)
+        run = getattr(operand, "_apply", None)
         if run is not None:
             return run(op, operands, attributes)
     came = ", ".join(type(operand).__name__ for operand in operands) or "nothing"

@@ -424,6 +424,15 @@ def sum_rows(x: Any) -> Any:
     return sum(x, 0)
 
 
+def unit_step(x: Any) -> Any:
+    """1 where x > 0, else 0, in the dtype of x.
+
+    >>> kernel.functional.unit_step(kernel.tensor([-1.0, 0.0, 2.0]))
+    tensor([0., 0., 1.])
+    """
+    return (x > 0).astype(x.dtype)
+
+
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """x Wᵀ + b: x (…, in), W (out, in), b (out,) -> (…, out), in one step.
 

@@ -22,7 +22,7 @@ from .xp import Device
 FLOATS = tuple(map(numpy.dtype, ("float16", "float32", "float64")))
 INTEGERS = tuple(map(numpy.dtype, ("uint8", "int32", "int64")))
 # Of the same width: to see a negative number as a huge one.
-UNSIGNED = {numpy.dtype(f"{kind}{width}"): f"u{width}" for kind, width in (("u", 1), ("i", 4), ("i", 8))}
+UNSIGNED = {numpy.dtype(f"{kind}{width}"): numpy.dtype(f"u{width}") for kind, width in (("u", 1), ("i", 4), ("i", 8))}
 BOOL = numpy.dtype("bool")
 DTYPES = (*FLOATS, *INTEGERS, BOOL)
 DEFAULT_FLOAT = numpy.dtype("float32")
@@ -74,6 +74,7 @@ class Kind(ArrayType):
     __eq__ = object.__eq__
     __hash__ = object.__hash__
     device: Device
+    direct: bool  # floats that the host computes with: what fits may be written straight into their memory
 
     @staticmethod
     def of(shape: tuple[int, ...], dtype: numpy.dtype, device: Device) -> Kind:
@@ -85,6 +86,7 @@ class Kind(ArrayType):
                 kinds.clear()
             found = kinds[shape, dtype] = Kind(shape, dtype)
             found.device = device
+            found.direct = dtype.kind == "f" and device.kind != "gpu"
         return found
 
 
@@ -247,6 +249,8 @@ class Op:
     forward        ``forward(xp, *arrays, out=None, **attributes)``: the array that comes out, written into ``out`` if
                    one is given. An op that declares ``outputs`` > 1 or ``residuals`` returns two tuples (outputs,
                    residuals), and its ``out`` is a tuple, one for each output.
+    function       instead of ``forward``, where one function of xp is all of it: its name, as "exp" for ``xp.exp``.
+    arguments      the names of the operands: those of ``forward``; to be declared beside a ``function``.
     vjp            one rule per argument, ``rule(xp, g, y, *arrays, *residuals, **attributes)``: the gradient with
                    respect to that argument, given the gradient ``g`` of the output ``y``; None where there is none.
                    Written in functions that NumPy and the kernel both have, so that with ``xp`` = the kernel's own
@@ -284,6 +288,7 @@ class Op:
 
     name: ClassVar[str]
     arguments: ClassVar[tuple[str, ...]]
+    function: ClassVar[str | None] = None
     variadic: ClassVar[bool] = False
     outputs: ClassVar[int] = 1
     residuals: ClassVar[tuple[str, ...]] = ()
@@ -304,12 +309,17 @@ class Op:
         cls.name = cls.__name__.rstrip("_")
         if cls.name in registry:
             raise TypeError(f"an op called {cls.name} exists already; choose another name.")
-        parameters = list(inspect.signature(cls.forward).parameters.values())[1:]
-        cls.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        names = [p.name for p in parameters]
-        if "out" not in names:
-            raise TypeError(f"{cls.name}: forward needs an argument out=None, the array to write the result into.")
-        cls.arguments = tuple(names[: names.index("out")])
+        if "forward" in vars(cls):
+            cls.function = None
+        if cls.function is not None:
+            cls.forward = staticmethod(_calling(cls.function))
+        else:
+            parameters = list(inspect.signature(cls.forward).parameters.values())[1:]
+            cls.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+            names = [p.name for p in parameters]
+            if "out" not in names:
+                raise TypeError(f"{cls.name}: forward needs an argument out=None, the array to write the result into.")
+            cls.arguments = tuple(names[: names.index("out")])
         if not cls.variadic and len(cls.vjp) != len(cls.arguments):
             raise TypeError(
                 f"{cls.name}: vjp needs one rule (or None) per argument of forward, {len(cls.arguments)} of them, but "
@@ -330,6 +340,15 @@ class Op:
     @staticmethod
     def forward(xp: Any, *arrays: Any, out: Any = None, **attributes: Any) -> Any:
         raise TypeError("an op must define forward.")
+
+
+def _calling(function: str) -> Callable:
+    """The ``forward`` of an op that one function of xp computes."""
+
+    def forward(xp: Any, *arrays: Any, out: Any = None) -> Any:
+        return getattr(xp, function)(*arrays, out=out)
+
+    return forward
 
 
 registry: dict[str, type[Op]] = {}

@@ -85,27 +85,47 @@ class Record:
 
     ============== =================================================================================================
     needs          the operands, by number, that get a gradient: those that require one and have a rule
-    rules          for each of them (its rule, and the shape and dtype that its gradient has in the end)
+    rules          for each of them its rule as a function of (g, y, *arrays, *residuals), and the shape and dtype that
+                   its gradient has in the end; ``recorded_rules`` the same in the kernel's own functions
     read           the operands that those rules look at
     unread         (operand, its type) for each array that they do not: the type is kept in its place
     keep_output    whether they look at what came out; ``keep_residuals`` likewise
     keeps          whether any of that is kept, so that there is something to free
     single         whether the operation has one output, so that one gradient arrives and not a tuple
-    xp, guard      the namespace of the operands' device, and its guard (None unless it is a GPU)
+    guard          that of the operands' device; None unless it is a GPU
     ============== =================================================================================================
     """
 
-    __slots__ = ("guard", "keep_output", "keep_residuals", "keeps", "needs", "read", "rules", "single", "unread", "xp")
+    __slots__ = (
+        "guard",
+        "keep_output",
+        "keep_residuals",
+        "keeps",
+        "needs",
+        "read",
+        "recorded_rules",
+        "rules",
+        "signature",
+        "single",
+        "unread",
+    )
 
     def __init__(self, signature: Signature, wanted: int):
         op, inputs = signature.op, signature.inputs
+        self.signature = signature
         rules = op.vjp
         if not any(t.dtype.kind == "f" for t in signature.outputs):  # as of a cast to whole numbers
             rules = (None,) * len(inputs)
         elif op.variadic:
             rules = [functools.partial(op.vjp, i) if op.vjp else None for i in range(len(inputs))]
         self.needs = tuple(i for i in range(len(inputs)) if wanted >> i & 1 and rules[i] is not None)
-        self.rules = tuple((rules[i], inputs[i].shape, inputs[i].dtype) for i in self.needs)
+        self.rules, self.recorded_rules = (
+            tuple(
+                (functools.partial(rules[i], xp, **signature.attributes), inputs[i].shape, inputs[i].dtype)
+                for i in self.needs
+            )
+            for xp in (signature.home.xp, functional)
+        )
         words = set()
         for i in self.needs:
             if op.reads:
@@ -118,7 +138,6 @@ class Record:
         self.keep_residuals = not words.isdisjoint(op.residuals)
         self.keeps = bool(self.read or self.keep_output or self.keep_residuals)
         self.single = op.outputs == 1
-        self.xp = signature.home.xp
         self.guard = signature.home.guard if signature.home.kind == "gpu" else None
 
 
@@ -126,6 +145,7 @@ class Signature:
     """All of a call that kinds and attributes decide: worked out by ``infer`` once, then looked up.
 
     ========== =====================================================================================================
+    compute    ``forward`` as a function of the arrays alone; ``attributes`` is what else it was called with
     inputs     the kinds of the operands as they came (an ArrayType for a Python number)
     casts      (operand, dtype) for those that must be converted before the operation computes
     outputs    the types of what comes out; ``kind`` is that of a single output, None where it depends on the data
@@ -136,7 +156,20 @@ class Signature:
     ========== =====================================================================================================
     """
 
-    __slots__ = ("casts", "device", "home", "inputs", "kind", "op", "outputs", "plain", "records", "short")
+    __slots__ = (
+        "attributes",
+        "casts",
+        "compute",
+        "device",
+        "home",
+        "inputs",
+        "kind",
+        "op",
+        "outputs",
+        "plain",
+        "records",
+        "short",
+    )
 
     def __init__(self, op: type[Op], types: tuple[ArrayType, ...], attributes: dict[str, Any]):
         devices = [*dict.fromkeys(t.device for t in types if isinstance(t, Kind))]
@@ -148,7 +181,7 @@ class Signature:
             inputs, self.outputs = op.infer(*types, **attributes)
         except (ShapeError, DtypeError) as error:
             raise type(error)(f"{op.name}: {error}") from None
-        self.op, self.inputs = op, types
+        self.op, self.inputs, self.attributes = op, types, attributes
         # A Python number stays one where an array beside it has the dtype in which the operation computes.
         arrays = {t.dtype for given, t in zip(types, inputs, strict=True) if isinstance(given, Kind)}
         self.casts = tuple(
@@ -158,6 +191,10 @@ class Signature:
         )
         self.home = devices[0]
         self.device = device(attributes["target"]) if op.moves else self.home
+        if op.function is not None:
+            self.compute = getattr(self.home.xp, op.function)
+        else:
+            self.compute = functools.partial(op.forward, self.home.xp, **attributes)
         single = len(self.outputs) == 1 and op.outputs == 1
         first = self.outputs[0]
         known = single and first.shape is not None and None not in first.shape
@@ -224,7 +261,6 @@ class Node:
 
     __slots__ = (
         "__weakref__",
-        "attributes",
         "checks",
         "edges",
         "hooks",
@@ -233,8 +269,12 @@ class Node:
         "residuals",
         "saved",
         "serial",
-        "signature",
     )
+
+    @property
+    def signature(self) -> Signature:
+        """What is known of the call."""
+        return self.record.signature
 
     @property
     def name(self) -> str:
@@ -262,19 +302,18 @@ class Node:
 
     def parts(self, g: Any, lift: Callable | None = None) -> list:
         """Given the gradient ``g`` of the result, those of the operands that need one, in the order of ``edges``."""
-        record = self.record
         if lift is None:
-            xp, saved, output = record.xp, self.saved, self.output
+            rules, saved, output = self.record.rules, self.saved, self.output
             if self.residuals is not None:
                 saved = (*saved, *self.residuals)
         else:
-            xp, (saved, output) = functional, _lifted(self, lift)
+            rules, (saved, output) = self.record.recorded_rules, _lifted(self, lift)
         found = []
-        for rule, shape, dtype in record.rules:
-            part = rule(xp, g, output, *saved, **self.attributes)
+        for rule, shape, dtype in rules:
+            part = rule(g, output, *saved)
             if part.shape != shape:
                 try:
-                    part = unbroadcast(xp, part, shape)
+                    part = unbroadcast(self.record.signature.home.xp if lift is None else functional, part, shape)
                 except ShapeError as error:
                     raise ShapeError(f"{self.name}: {error}") from None
             if part.dtype is not dtype and part.dtype != dtype:
@@ -367,8 +406,11 @@ def pull_back(
     """
     order = history(root)
     for node in order:
-        if node.saved is None or node.checks:
+        if node.saved is None:
             node.check()
+        for version, recorded in node.checks:
+            if version[0] != recorded:
+                node.check()
     gradients: dict[Any, Any] = {_key(root, index): gradient}
     found: dict[Any, Any] = {}
     for node in order:

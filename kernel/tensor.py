@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -314,27 +315,25 @@ class Tensor:
         tensor([2., 2.])
         """
         gradients = self._gradients("backward", gradient, None, retain_graph, create_graph)
-        for leaf in gradients:
+        for leaf in gradients:  # what may raise comes first, and leaves every grad as it was
             if leaf.grad is not None and getattr(leaf.grad, "_kind", None) is not leaf._kind:
                 _check_grad(leaf)
-        for leaf in [leaf for leaf in gradients if leaf._hooks]:  # first, so that one that raises leaves all as it was
-            gradients[leaf] = _run_hooks(leaf._hooks, gradients[leaf], leaf.device)
+            if leaf._hooks:
+                gradients[leaf] = _run_hooks(leaf._hooks, gradients[leaf], leaf.device)
         for leaf, g in gradients.items():
             before, kind = leaf.grad, leaf._kind
-            if before is None and not create_graph:
-                leaf.grad = _of_kind(g if type(g) is kind.device.array_type else kind.device.xp.asarray(g), kind)
-            elif before is None:
+            if not create_graph:
+                g = _of_kind(_as_array(g, kind.device), kind)
+            if before is None:
                 leaf.grad = g
             elif create_graph:
                 with enable_grad():
                     leaf.grad = before + g
             elif before._requires_grad or _is_read_only(before):
                 with no_grad():
-                    leaf.grad = before + _of_kind(_as_array(g, kind.device), kind)
+                    leaf.grad = before + g
             else:
-                with kind.device.guard():
-                    before._array += g
-                before._version[0] += 1
+                before.add_(g)
 
     def _gradients(self, name: str, gradient: Any, targets: set | None, retain: Any, create: bool) -> dict:
         if not self._requires_grad:
@@ -348,9 +347,7 @@ class Tensor:
                     f"{name}: a tensor of shape {spell(self.shape)} has no single slope; reduce it to one number, as "
                     "with .sum(), or pass the gradient of the cost with respect to it."
                 )
-            with self._kind.device.guard():
-                gradient = self._kind.device.xp.empty(self._array.shape, self._array.dtype)
-                gradient.fill(1)
+            gradient = _one(self._kind)
         elif not isinstance(gradient, Tensor):
             kind = type(gradient).__name__
             raise DtypeError(f"{name}: gradient should be a tensor, but a {kind} came; use kernel.tensor(…).")
@@ -444,9 +441,11 @@ class Tensor:
         return array
 
     def _in_place(self, name: str, op: type[Op], other: Any, alpha: float = 1) -> Tensor:
+        array, kind = self._array, self._kind
+        if self._requires_grad and grad_enabled.get():
+            self._writable(name)
         if type(alpha) not in _NUMBERS:
             require_number(f"{name}: argument alpha", alpha)
-        array, kind = self._writable(name), self._kind
         if isinstance(other, Tensor):
             if other._requires_grad and grad_enabled.get():
                 raise GradError(
@@ -455,16 +454,19 @@ class Tensor:
                 )
             fits, theirs = other._kind is kind, other._array
         else:
-            theirs = other = _plain_number(op, 1, other)
-            fits = True
-        if fits and kind.dtype.kind == "f" and kind.device.kind != "gpu":
+            if type(other) not in _NUMBERS:
+                other = _plain_number(op, 1, other)
+            fits, theirs = True, other
+        if fits and kind.direct:
             # Nothing to convert, nothing to stretch: straight into the memory.
             try:
-                op.forward(kind.device.xp, array, theirs if alpha == 1 else theirs * alpha, out=array)
-            except OverflowError as error:
+                getattr(kind.device.xp, op.function)(array, theirs if alpha == 1 else theirs * alpha, array)
+            except (OverflowError, ValueError) as error:
+                self._writable(name)
                 raise _in_words(name, error) from None
             self._version[0] += 1
             return self
+        self._writable(name)
         with no_grad():
             result = _run(op, (self, other if alpha == 1 else other * alpha), _NONE)
         if result.shape != self.shape:
@@ -836,25 +838,9 @@ def _wrap(array: Any, device: Device, cls: type = Tensor) -> Tensor:
 
 def _run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
     """Compute ``op`` now, and record it if an operand requires a gradient. What every operator and function ends in."""
-    arrays = []
-    key = [op]
-    wanted, bit = 0, 1
-    for operand in operands:
-        if isinstance(operand, Tensor):
-            arrays.append(operand._array)
-            key.append(operand._kind)
-            if operand._requires_grad:
-                wanted |= bit
-        else:
-            if type(operand) not in _NUMBERS:
-                operand = _plain_number(op, len(arrays), operand)
-            arrays.append(operand)
-            key.append(type(operand))
-        bit += bit
-    if attributes:
-        key.extend(attributes.items())
-        key.extend(map(type, attributes.values()))  # 1, 1.0 and True are equal, and yet not the same
-    key = tuple(key)
+    arrays, key, wanted = _look_up(op, operands)
+    if attributes:  # 1, 1.0 and True are equal, and yet not the same: the types count too
+        key = (*key, *attributes, *attributes.values(), *map(type, attributes.values()))
     try:
         signature = signatures.get(key)
     except TypeError:  # an attribute without a hash
@@ -862,10 +848,10 @@ def _run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
     if signature is None:
         signature = new_signature(op, key, tuple(map(_kind, operands, arrays)), attributes)
     if not signature.plain:
-        return _run_long(signature, operands, arrays, attributes, wanted)
+        return _run_long(signature, operands, arrays, wanted)
     device = signature.device
     try:
-        result = op.forward(device.xp, *arrays, **attributes)
+        result = signature.compute(*arrays)
     except _PLAIN_ERRORS as error:
         raise _in_words(op.name, error) from None
     if op.residuals:
@@ -882,7 +868,7 @@ def _run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
     tensor.grad = tensor._hooks = None
     tensor._index = 0
     if wanted and grad_enabled.get():
-        node = _node(signature, signature.record(wanted), operands, arrays, attributes)
+        node = _node(signature.records.get(wanted) or signature.record(wanted), operands, arrays)
         tensor.grad_fn = node
         tensor._requires_grad = node is not None
         if node is not None:
@@ -897,7 +883,38 @@ def _run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
     return tensor
 
 
-def _run_long(signature: Signature, operands: tuple, arrays: list, attributes: dict[str, Any], wanted: int) -> Any:
+def _look_up(op: type[Op], operands: tuple) -> tuple[list, tuple, int]:
+    """The operands' arrays, the key of the call so far, and a bit for each operand that requires a gradient."""
+    # One to three tensors, which most calls have, are spelled out: a loop over them takes three times as long.
+    if len(operands) == 1:
+        (a,) = operands
+        if isinstance(a, Tensor):
+            return [a._array], (op, a._kind), a._requires_grad
+    elif len(operands) == 2:
+        a, b = operands
+        if isinstance(a, Tensor) and isinstance(b, Tensor):
+            wanted = a._requires_grad | b._requires_grad << 1
+            return [a._array, b._array], (op, a._kind, b._kind), wanted
+    elif len(operands) == 3:
+        a, b, c = operands
+        if isinstance(a, Tensor) and isinstance(b, Tensor) and isinstance(c, Tensor):
+            wanted = a._requires_grad | b._requires_grad << 1 | c._requires_grad << 2
+            return [a._array, b._array, c._array], (op, a._kind, b._kind, c._kind), wanted
+    arrays, key, wanted = [], [op], 0
+    for i, operand in enumerate(operands):
+        if isinstance(operand, Tensor):
+            arrays.append(operand._array)
+            key.append(operand._kind)
+            wanted |= operand._requires_grad << i
+        else:
+            if type(operand) not in _NUMBERS:
+                operand = _plain_number(op, i, operand)
+            arrays.append(operand)
+            key.append(type(operand))
+    return arrays, tuple(key), wanted
+
+
+def _run_long(signature: Signature, operands: tuple, arrays: list, wanted: int) -> Any:
     """The way of the calls that convert an operand, guard a device, or give views, residuals or several outputs."""
     op, device = signature.op, signature.device
     xp = signature.home.xp
@@ -905,7 +922,7 @@ def _run_long(signature: Signature, operands: tuple, arrays: list, attributes: d
         for i, dtype in signature.casts:
             arrays[i] = arrays[i].astype(dtype) if isinstance(operands[i], Tensor) else xp.asarray(arrays[i], dtype)
         try:
-            result = op.forward(xp, *arrays, **attributes)
+            result = signature.compute(*arrays)
         except _PLAIN_ERRORS as error:
             raise _in_words(op.name, error) from None
         outputs, residuals = signature.unpack(result)
@@ -913,7 +930,7 @@ def _run_long(signature: Signature, operands: tuple, arrays: list, attributes: d
         shares = [op.view and y.size and xp.may_share_memory(y, operands[0]._array) for y in outputs]
     node = None
     if wanted and grad_enabled.get():
-        node = _node(signature, signature.record(wanted), operands, arrays, attributes)
+        node = _node(signature.record(wanted), operands, arrays)
     tensors = []
     for k, (y, t) in enumerate(zip(outputs, signature.outputs, strict=True)):
         signature.verify(y, t)
@@ -933,16 +950,12 @@ def _run_long(signature: Signature, operands: tuple, arrays: list, attributes: d
     return tuple(tensors) if op.outputs > 1 else tensors[0]
 
 
-def _node(
-    signature: Signature, record: Record, operands: tuple, arrays: list, attributes: dict[str, Any]
-) -> Node | None:
+def _node(record: Record, operands: tuple, arrays: list) -> Node | None:
     """What is recorded of a call; None where no rule leads back to an operand that requires a gradient."""
     if not record.needs:
         return None
     node = _new(Node)
-    node.signature = signature
     node.record = record
-    node.attributes = attributes
     node.edges = edges = []
     for i in record.needs:
         operand = operands[i]
@@ -994,6 +1007,13 @@ def _lift(array: Any, edge: tuple | None, device: Device) -> Tensor:
         tensor.grad_fn, tensor._index = edge
         tensor._requires_grad = True
     return tensor
+
+
+@functools.lru_cache(64)
+def _one(kind: Kind) -> Any:
+    """The slope of a cost with respect to itself; kept, and copied wherever somebody could write into it."""
+    with kind.device.guard():
+        return kind.device.xp.ones(kind.shape, kind.dtype)
 
 
 def _check_grad(leaf: Tensor) -> None:

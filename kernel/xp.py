@@ -172,11 +172,22 @@ def _numpy_namespace() -> SimpleNamespace:
     names = {name: function for name, function in vars(numpy).items() if not name.startswith("_")}
     own = extras(numpy, numpy.add.at, lambda array: array.item())
 
+    # NumPy takes longer to convert a Python number than to compute with an array as small as those of a lesson.
+    zero = {dtype: numpy.zeros((), dtype) for dtype in map(numpy.dtype, ("f2", "f4", "f8", "u1", "i4", "i8"))}
+
     def rectify(x: numpy.ndarray, out: numpy.ndarray | None = None) -> numpy.ndarray:
         """max(x, 0). NumPy's maximum uses vector instructions for two arrays, not for an array and a number."""
-        return numpy.maximum(x, 0 if x.size < 4096 else numpy.zeros_like(x), out=out)
+        if x.size < 2048:
+            return numpy.maximum(x, zero[x.dtype], out=out)
+        zeros = numpy.empty_like(x)
+        zeros.fill(0)
+        return numpy.maximum(x, zeros, out=out)
 
-    return SimpleNamespace(**names | own | {"rectify": rectify})
+    def unit_step(x: numpy.ndarray) -> numpy.ndarray:
+        """1 where x > 0, else 0."""
+        return (x > zero[x.dtype]).astype(x.dtype)
+
+    return SimpleNamespace(**names | own | {"rectify": rectify, "unit_step": unit_step})
 
 
 def _cupy_namespace() -> SimpleNamespace:
@@ -215,6 +226,11 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
             grid.append(xp.arange(size).reshape(ones))
         return grid
 
+    @functools.lru_cache(64)
+    def ones(length: int, dtype: Any) -> Any:
+        """As many ones, kept, so never to be written to."""
+        return xp.ones(length, dtype)
+
     def along_axis(index: Any, axis: int) -> tuple:
         """``index`` completed to one index array per axis: its own positions on all axes but ``axis``."""
         grid = list(positions(index.shape))
@@ -229,6 +245,10 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
         """max(x, 0)."""
         return xp.maximum(x, 0, out=out)
 
+    def unit_step(x: Any) -> Any:
+        """1 where x > 0, else 0."""
+        return (x > 0).astype(x.dtype)
+
     def stretch(value: Any, shape: tuple[int, ...]) -> Any:
         """``value`` repeated to fill ``shape``, written out: faster than NumPy's broadcast_to for small arrays."""
         result = xp.empty(shape, value.dtype)
@@ -237,9 +257,8 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
 
     def sum_rows(matrix: Any) -> Any:
         """(N, C) -> (C,), as a product with ones: several times faster than a sum over the first axis."""
-        ones = xp.empty(len(matrix), matrix.dtype)
-        ones.fill(1)
-        return matrix.T.dot(ones)
+        n = len(matrix)
+        return matrix.T.dot(ones(n, matrix.dtype) if n < 4096 else xp.ones(n, matrix.dtype))
 
     def transfer(array: Any, source: str, target: str, out: Any = None) -> Any:
         """A copy of ``array`` on another device."""
@@ -260,6 +279,7 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
         "stretch": stretch,
         "sum_rows": sum_rows,
         "transfer": transfer,
+        "unit_step": unit_step,
     }
 
 

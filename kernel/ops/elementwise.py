@@ -19,36 +19,37 @@ def _floating(dtype: Any) -> Any:
 class Unary(Op, register=False):
     """f(x) with real values: whole numbers are taken as float32."""
 
-    def infer(x: ArrayType, **attributes: Any):
+    arguments = ("x",)
+    inplace = (0,)
+
+    def infer(x: ArrayType):
         dtype = _floating(x.dtype)
         return (ArrayType(x.shape, dtype),), (ArrayType(x.shape, dtype),)
-
-    inplace = (0,)
 
 
 class Binary(Op, register=False):
     """f(a, b), both stretched to one shape and brought to one dtype."""
 
+    arguments = ("a", "b")
+    inplace = (0, 1)
+
     def infer(a: ArrayType, b: ArrayType):
         dtype = promote(a.dtype, b.dtype)
         return (ArrayType(a.shape, dtype), ArrayType(b.shape, dtype)), (ArrayType(broadcast(a.shape, b.shape), dtype),)
-
-    inplace = (0, 1)
 
 
 class add(Binary):
     """a + b."""
 
+    function = "add"
     onnx = "Add"
     vjp = (lambda xp, g, y, a, b: g, lambda xp, g, y, a, b: g)
-
-    def forward(xp, a, b, out=None):
-        return xp.add(a, b, out=out)
 
 
 class sub(Binary):
     """a - b."""
 
+    function = "subtract"
     onnx = "Sub"
     vjp = (lambda xp, g, y, a, b: g, lambda xp, g, y, a, b: -g)
 
@@ -59,24 +60,20 @@ class sub(Binary):
             )
         return Binary.infer(a, b)
 
-    def forward(xp, a, b, out=None):
-        return xp.subtract(a, b, out=out)
-
 
 class mul(Binary):
     """a · b, elementwise."""
 
+    function = "multiply"
     onnx = "Mul"
     vjp = (lambda xp, g, y, a, b: g * b, lambda xp, g, y, a, b: g * a)
     reads = ("b", "a")
-
-    def forward(xp, a, b, out=None):
-        return xp.multiply(a, b, out=out)
 
 
 class div(Binary):
     """a / b; whole numbers are divided as float32."""
 
+    function = "divide"
     onnx = "Div"
     vjp = (lambda xp, g, y, a, b: g / b, lambda xp, g, y, a, b: -g * y / b)
     reads = ("b", "b y")
@@ -84,9 +81,6 @@ class div(Binary):
     def infer(a, b):
         dtype = _floating(promote(a.dtype, b.dtype))
         return (ArrayType(a.shape, dtype), ArrayType(b.shape, dtype)), (ArrayType(broadcast(a.shape, b.shape), dtype),)
-
-    def forward(xp, a, b, out=None):
-        return xp.divide(a, b, out=out)
 
 
 class pow(Binary):
@@ -133,117 +127,96 @@ class pow(Binary):
     vjp = (_base, _exponent)
 
 
-class neg(Op):
+class neg(Unary):
     """-x."""
 
+    function = "negative"
     onnx = "Neg"
     vjp = (lambda xp, g, y, x: -g,)
-    inplace = (0,)
 
     def infer(x):
         if x.dtype == BOOL:
             raise DtypeError("a boolean has no negative; use ~x for the opposite.")
         return (x,), (x,)
 
-    def forward(xp, x, out=None):
-        return xp.negative(x, out=out)
 
-
-class abs(Op):
+class abs(Unary):
     """|x|; its slope at 0 is taken as 0."""
 
+    function = "absolute"
     onnx = "Abs"
     vjp = (lambda xp, g, y, x: g * xp.sign(x),)
     reads = ("x",)
-    inplace = (0,)
 
     def infer(x):
         return (x,), (x,)
 
-    def forward(xp, x, out=None):
-        return xp.absolute(x, out=out)
 
-
-class sign(Op):
+class sign(Unary):
     """-1, 0 or 1; its slope is 0 everywhere."""
 
+    function = "sign"
     onnx = "Sign"
     vjp = (lambda xp, g, y, x: g * 0,)
-    inplace = (0,)
 
     def infer(x):
         if x.dtype == BOOL:
             raise DtypeError("a boolean has no sign; convert it with .int().")
         return (x,), (x,)
 
-    def forward(xp, x, out=None):
-        return xp.sign(x, out=out)
-
 
 class exp(Unary):
     """e to the power x."""
 
+    function = "exp"
     onnx = "Exp"
     vjp = (lambda xp, g, y, x: g * y,)
     reads = ("y",)
-
-    def forward(xp, x, out=None):
-        return xp.exp(x, out=out)
 
 
 class log(Unary):
     """The natural logarithm of x."""
 
+    function = "log"
     onnx = "Log"
     vjp = (lambda xp, g, y, x: g / x,)
     reads = ("x",)
-
-    def forward(xp, x, out=None):
-        return xp.log(x, out=out)
 
 
 class sqrt(Unary):
     """The square root of x."""
 
+    function = "sqrt"
     onnx = "Sqrt"
     vjp = (lambda xp, g, y, x: g / (2 * y),)
     reads = ("y",)
-
-    def forward(xp, x, out=None):
-        return xp.sqrt(x, out=out)
 
 
 class sin(Unary):
     """The sine of x, in radians."""
 
+    function = "sin"
     onnx = "Sin"
     vjp = (lambda xp, g, y, x: g * xp.cos(x),)
     reads = ("x",)
-
-    def forward(xp, x, out=None):
-        return xp.sin(x, out=out)
 
 
 class cos(Unary):
     """The cosine of x, in radians."""
 
+    function = "cos"
     onnx = "Cos"
     vjp = (lambda xp, g, y, x: -g * xp.sin(x),)
     reads = ("x",)
-
-    def forward(xp, x, out=None):
-        return xp.cos(x, out=out)
 
 
 class tanh(Unary):
     """The hyperbolic tangent of x."""
 
+    function = "tanh"
     onnx = "Tanh"
     vjp = (lambda xp, g, y, x: g * (1 - y * y),)
     reads = ("y",)
-
-    def forward(xp, x, out=None):
-        return xp.tanh(x, out=out)
 
 
 class sigmoid(Unary):
@@ -259,21 +232,18 @@ class sigmoid(Unary):
         return xp.add(xp.multiply(xp.tanh(y, out=out), 0.5, out=out), 0.5, out=out)
 
 
-class relu(Op):
+class relu(Unary):
     """max(x, 0); its slope at 0 is 0."""
 
+    function = "rectify"
     onnx = "Relu"
-    vjp = (lambda xp, g, y, x: g * (y > 0).astype(g.dtype),)
+    vjp = (lambda xp, g, y, x: g * xp.unit_step(y),)
     reads = ("y",)
-    inplace = (0,)
 
     def infer(x):
         if x.dtype == BOOL:
             raise DtypeError("a boolean is never below 0; convert it with .int() or .float().")
         return (x,), (x,)
-
-    def forward(xp, x, out=None):
-        return xp.rectify(x, out=out)
 
 
 class softplus(Unary):
@@ -340,33 +310,27 @@ def _share(g, above, not_below):
 class maximum(Binary):
     """The larger of a and b, elementwise; on a tie both get half the gradient, as in PyTorch."""
 
+    function = "maximum"
     onnx = "Max"
     vjp = (lambda xp, g, y, a, b: _share(g, a > b, a >= b), lambda xp, g, y, a, b: _share(g, b > a, b >= a))
     reads = ("a b", "a b")
-
-    def forward(xp, a, b, out=None):
-        return xp.maximum(a, b, out=out)
 
 
 class minimum(Binary):
     """The smaller of a and b, elementwise; on a tie both get half the gradient, as in PyTorch."""
 
+    function = "minimum"
     onnx = "Min"
     vjp = (lambda xp, g, y, a, b: _share(g, a < b, a <= b), lambda xp, g, y, a, b: _share(g, b < a, b <= a))
     reads = ("a b", "a b")
-
-    def forward(xp, a, b, out=None):
-        return xp.minimum(a, b, out=out)
 
 
 class element_max(Binary):
     """The larger of a and b, elementwise; on a tie the second argument gets the whole gradient, as in CNTK."""
 
+    function = "maximum"
     vjp = (lambda xp, g, y, a, b: g * (a > b), lambda xp, g, y, a, b: g * (b >= a))
     reads = ("a b", "a b")
-
-    def forward(xp, a, b, out=None):
-        return xp.maximum(a, b, out=out)
 
 
 class where(Op):
@@ -425,10 +389,11 @@ class clone(Op):
         return out
 
 
-class Comparison(Op, register=False):
+class Comparison(Binary, register=False):
     """A boolean for each pair of elements; no gradient flows through it."""
 
     vjp = (None, None)
+    inplace = ()
 
     def infer(a, b):
         dtype = promote(a.dtype, b.dtype)
@@ -439,60 +404,48 @@ class Comparison(Op, register=False):
 class eq(Comparison):
     """a == b."""
 
+    function = "equal"
     onnx = "Equal"
-
-    def forward(xp, a, b, out=None):
-        return xp.equal(a, b, out=out)
 
 
 class ne(Comparison):
     """a != b."""
 
-    def forward(xp, a, b, out=None):
-        return xp.not_equal(a, b, out=out)
+    function = "not_equal"
 
 
 class lt(Comparison):
     """a < b."""
 
+    function = "less"
     onnx = "Less"
-
-    def forward(xp, a, b, out=None):
-        return xp.less(a, b, out=out)
 
 
 class le(Comparison):
     """a <= b."""
 
+    function = "less_equal"
     onnx = "LessOrEqual"
-
-    def forward(xp, a, b, out=None):
-        return xp.less_equal(a, b, out=out)
 
 
 class gt(Comparison):
     """a > b."""
 
+    function = "greater"
     onnx = "Greater"
-
-    def forward(xp, a, b, out=None):
-        return xp.greater(a, b, out=out)
 
 
 class ge(Comparison):
     """a >= b."""
 
+    function = "greater_equal"
     onnx = "GreaterOrEqual"
 
-    def forward(xp, a, b, out=None):
-        return xp.greater_equal(a, b, out=out)
 
-
-class Logical(Op, register=False):
+class Logical(Binary, register=False):
     """A connective of booleans."""
 
     vjp = (None, None)
-    inplace = (0, 1)
 
     def infer(*types):
         for t in types:
@@ -505,27 +458,22 @@ class Logical(Op, register=False):
 class logical_and(Logical):
     """a and b."""
 
+    function = "logical_and"
     onnx = "And"
-
-    def forward(xp, a, b, out=None):
-        return xp.logical_and(a, b, out=out)
 
 
 class logical_or(Logical):
     """a or b."""
 
+    function = "logical_or"
     onnx = "Or"
-
-    def forward(xp, a, b, out=None):
-        return xp.logical_or(a, b, out=out)
 
 
 class logical_not(Logical):
     """not x."""
 
+    arguments = ("x",)
+    function = "logical_not"
     onnx = "Not"
     vjp = (None,)
     inplace = (0,)
-
-    def forward(xp, x, out=None):
-        return xp.logical_not(x, out=out)

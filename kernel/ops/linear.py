@@ -148,7 +148,7 @@ class linear(Op):
             y = w.dot(x)
             y += bias
             return deliver(xp, y, out)
-        y = w.dot(_rows(x).T)
+        y = w.dot(x.T if x.ndim == 2 else _rows(x).T)
         y += bias[:, None]
         if x.ndim == 2:
             return y.T if out is None else deliver(xp, y.T, out)
