@@ -37,3 +37,10 @@ class DeviceError(RuntimeError):
 
 class GradError(RuntimeError):
     """A gradient that does not exist or can no longer be computed."""
+
+
+def in_words(name: str, error: Exception) -> Exception:
+    """An error of ``forward`` as a sentence that begins with the operation's name."""
+    if isinstance(error, OverflowError):
+        return DtypeError(f"{name}: {error}; give a smaller number, or convert the tensor first.")
+    return (ShapeError if isinstance(error, IndexError) else type(error))(f"{name}: {error}")

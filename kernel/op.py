@@ -38,6 +38,8 @@ TENSOR_TYPES = {
     "BoolTensor": "bool",
 }
 
+NUMBERS = frozenset((float, int, bool))  # the types of Python numbers that may stand beside tensors
+
 Shape = tuple[int | None, ...]
 
 

@@ -1,22 +1,22 @@
-"""The eager tensor: it computes at once and, where a gradient is wanted, leaves a node on the tape."""
+"""The tensor: an array on a device, its place in a history, and the ways to ask for gradients and to write in place."""
 
 from __future__ import annotations
 
 import functools
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy
 
 from . import functional
-from .errors import DeviceError, DtypeError, GradError, ShapeError, show
+from .errors import DeviceError, DtypeError, GradError, ShapeError, in_words, show
 from .op import (
     DEFAULT_FLOAT,
     DEFAULT_INTEGER,
     DTYPES,
+    NUMBERS,
     TENSOR_TYPES,
-    ArrayType,
     Kind,
     Op,
     dtype_of,
@@ -27,26 +27,12 @@ from .op import (
 )
 from .ops import elementwise
 from .ops import shape as shapes
-from .tape import (
-    Node,
-    Record,
-    Signature,
-    enable_grad,
-    grad_enabled,
-    new_signature,
-    no_grad,
-    pull_back,
-    serials,
-    signatures,
-)
+from .tape import enable_grad, grad_enabled, no_grad, pull_back
 from .xp import Device
 from .xp import device as device_of
 
 _new = object.__new__
 _NONE: dict[str, Any] = {}  # the attributes of an operation that has none
-_NUMBERS = frozenset((float, int, bool))
-# What ``forward`` may raise because of the values that came; anything else is a mistake in the operation itself.
-_PLAIN_ERRORS = (ShapeError, DtypeError, OverflowError, IndexError)
 # NumPy's names for what its scalars ask of a tensor, where ours differ.
 _UFUNCS = {
     "equal": "eq",
@@ -84,6 +70,9 @@ class Tensor:
     >>> x.grad
     tensor([2., 4.])
     """
+
+    # How an operation is applied to tensors. eager.py says it, since it needs this class to make results of.
+    _apply: ClassVar[Callable]
 
     __slots__ = ("__weakref__", "_array", "_hooks", "_index", "_kind", "_requires_grad", "_version", "grad", "grad_fn")
 
@@ -188,7 +177,7 @@ class Tensor:
 
     def contiguous(self) -> Tensor:
         """This tensor, or a copy in row-major order."""
-        return self if self.is_contiguous() else _run(elementwise.clone, (self,), {"order": "C"})
+        return self if self.is_contiguous() else self._apply(elementwise.clone, (self,), {"order": "C"})
 
     # --- to the host and to other devices ---
 
@@ -252,7 +241,7 @@ class Tensor:
     def astype(self, dtype: Any) -> Tensor:
         """This tensor in another dtype; itself if it has it already."""
         dtype = dtype_of("astype: dtype", dtype)
-        return self if dtype == self.dtype else _run(elementwise.cast, (self,), {"dtype": str(dtype)})
+        return self if dtype == self.dtype else self._apply(elementwise.cast, (self,), {"dtype": str(dtype)})
 
     def type(self, dtype: Any = None) -> Any:
         """Without an argument PyTorch's name of this kind of tensor; else this tensor as that kind or dtype.
@@ -444,7 +433,7 @@ class Tensor:
         array, kind = self._array, self._kind
         if self._requires_grad and grad_enabled.get():
             self._writable(name)
-        if type(alpha) not in _NUMBERS:
+        if type(alpha) not in NUMBERS:
             require_number(f"{name}: argument alpha", alpha)
         if isinstance(other, Tensor):
             if other._requires_grad and grad_enabled.get():
@@ -454,7 +443,7 @@ class Tensor:
                 )
             fits, theirs = other._kind is kind, other._array
         else:
-            if type(other) not in _NUMBERS:
+            if type(other) not in NUMBERS:
                 other = _plain_number(op, 1, other)
             fits, theirs = True, other
         if fits and kind.direct:
@@ -463,12 +452,12 @@ class Tensor:
                 getattr(kind.device.xp, op.function)(array, theirs if alpha == 1 else theirs * alpha, array)
             except (OverflowError, ValueError) as error:
                 self._writable(name)
-                raise _in_words(name, error) from None
+                raise in_words(name, error) from None
             self._version[0] += 1
             return self
         self._writable(name)
         with no_grad():
-            result = _run(op, (self, other if alpha == 1 else other * alpha), _NONE)
+            result = self._apply(op, (self, other if alpha == 1 else other * alpha), _NONE)
         if result.shape != self.shape:
             raise ShapeError(
                 f"{name}: the result has shape {spell(result.shape)}, which does not fit into {spell(self.shape)}."
@@ -589,34 +578,34 @@ class Tensor:
     # --- operators ---
 
     def __add__(self, other: Any) -> Tensor:
-        return _run(elementwise.add, (self, other), _NONE)
+        return self._apply(elementwise.add, (self, other), _NONE)
 
     def __radd__(self, other: Any) -> Tensor:
-        return _run(elementwise.add, (other, self), _NONE)
+        return self._apply(elementwise.add, (other, self), _NONE)
 
     def __sub__(self, other: Any) -> Tensor:
-        return _run(elementwise.sub, (self, other), _NONE)
+        return self._apply(elementwise.sub, (self, other), _NONE)
 
     def __rsub__(self, other: Any) -> Tensor:
-        return _run(elementwise.sub, (other, self), _NONE)
+        return self._apply(elementwise.sub, (other, self), _NONE)
 
     def __mul__(self, other: Any) -> Tensor:
-        return _run(elementwise.mul, (self, other), _NONE)
+        return self._apply(elementwise.mul, (self, other), _NONE)
 
     def __rmul__(self, other: Any) -> Tensor:
-        return _run(elementwise.mul, (other, self), _NONE)
+        return self._apply(elementwise.mul, (other, self), _NONE)
 
     def __truediv__(self, other: Any) -> Tensor:
-        return _run(elementwise.div, (self, other), _NONE)
+        return self._apply(elementwise.div, (self, other), _NONE)
 
     def __rtruediv__(self, other: Any) -> Tensor:
-        return _run(elementwise.div, (other, self), _NONE)
+        return self._apply(elementwise.div, (other, self), _NONE)
 
     def __pow__(self, other: Any) -> Tensor:
-        return _run(elementwise.pow, (self, other), _NONE)
+        return self._apply(elementwise.pow, (self, other), _NONE)
 
     def __rpow__(self, other: Any) -> Tensor:
-        return _run(elementwise.pow, (other, self), _NONE)
+        return self._apply(elementwise.pow, (other, self), _NONE)
 
     def __matmul__(self, other: Any) -> Tensor:
         return functional.matmul(self, other)
@@ -625,40 +614,40 @@ class Tensor:
         return functional.matmul(other, self)
 
     def __neg__(self) -> Tensor:
-        return _run(elementwise.neg, (self,), _NONE)
+        return self._apply(elementwise.neg, (self,), _NONE)
 
     def __pos__(self) -> Tensor:
         return self
 
     def __abs__(self) -> Tensor:
-        return _run(elementwise.abs, (self,), _NONE)
+        return self._apply(elementwise.abs, (self,), _NONE)
 
     def __eq__(self, other: Any) -> Tensor:
-        return _run(elementwise.eq, (self, other), _NONE)
+        return self._apply(elementwise.eq, (self, other), _NONE)
 
     def __ne__(self, other: Any) -> Tensor:
-        return _run(elementwise.ne, (self, other), _NONE)
+        return self._apply(elementwise.ne, (self, other), _NONE)
 
     def __lt__(self, other: Any) -> Tensor:
-        return _run(elementwise.lt, (self, other), _NONE)
+        return self._apply(elementwise.lt, (self, other), _NONE)
 
     def __le__(self, other: Any) -> Tensor:
-        return _run(elementwise.le, (self, other), _NONE)
+        return self._apply(elementwise.le, (self, other), _NONE)
 
     def __gt__(self, other: Any) -> Tensor:
-        return _run(elementwise.gt, (self, other), _NONE)
+        return self._apply(elementwise.gt, (self, other), _NONE)
 
     def __ge__(self, other: Any) -> Tensor:
-        return _run(elementwise.ge, (self, other), _NONE)
+        return self._apply(elementwise.ge, (self, other), _NONE)
 
     def __and__(self, other: Any) -> Tensor:
-        return _run(elementwise.logical_and, (self, other), _NONE)
+        return self._apply(elementwise.logical_and, (self, other), _NONE)
 
     def __or__(self, other: Any) -> Tensor:
-        return _run(elementwise.logical_or, (self, other), _NONE)
+        return self._apply(elementwise.logical_or, (self, other), _NONE)
 
     def __invert__(self) -> Tensor:
-        return _run(elementwise.logical_not, (self,), _NONE)
+        return self._apply(elementwise.logical_not, (self,), _NONE)
 
     __hash__ = object.__hash__
 
@@ -816,7 +805,7 @@ class Tensor:
 
     def clone(self) -> Tensor:
         """A copy in memory of its own; the gradient flows through it."""
-        return _run(elementwise.clone, (self,), _NONE)
+        return self._apply(elementwise.clone, (self,), _NONE)
 
 
 def _of_kind(array: Any, kind: Kind, cls: type = Tensor) -> Tensor:
@@ -834,156 +823,6 @@ def _of_kind(array: Any, kind: Kind, cls: type = Tensor) -> Tensor:
 def _wrap(array: Any, device: Device, cls: type = Tensor) -> Tensor:
     """A tensor without a history around an array of ``device``."""
     return _of_kind(array, Kind.of(array.shape, array.dtype, device), cls)
-
-
-def _run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
-    """Compute ``op`` now, and record it if an operand requires a gradient. What every operator and function ends in."""
-    arrays, key, wanted = _look_up(op, operands)
-    if attributes:  # 1, 1.0 and True are equal, and yet not the same: the types count too
-        key = (*key, *attributes, *attributes.values(), *map(type, attributes.values()))
-    try:
-        signature = signatures.get(key)
-    except TypeError:  # an attribute without a hash
-        signature = None
-    if signature is None:
-        signature = new_signature(op, key, tuple(map(_kind, operands, arrays)), attributes)
-    if not signature.plain:
-        return _run_long(signature, operands, arrays, wanted)
-    device = signature.device
-    try:
-        result = signature.compute(*arrays)
-    except _PLAIN_ERRORS as error:
-        raise _in_words(op.name, error) from None
-    if op.residuals:
-        (result,), residuals = result
-    if type(result) is not device.array_type:
-        result = device.xp.asarray(result)  # NumPy returns its scalars for arrays without axes
-    tensor = _new(Tensor)
-    tensor._array = result
-    tensor._kind = signature.kind
-    if op.view and device.xp.may_share_memory(result, operands[0]._array):
-        tensor._version = operands[0]._version
-    else:
-        tensor._version = [0]
-    tensor.grad = tensor._hooks = None
-    tensor._index = 0
-    if wanted and grad_enabled.get():
-        node = _node(signature.records.get(wanted) or signature.record(wanted), operands, arrays)
-        tensor.grad_fn = node
-        tensor._requires_grad = node is not None
-        if node is not None:
-            if node.record.keep_output:
-                node.output = result
-                node.checks.append((tensor._version, tensor._version[0]))
-            if op.residuals:
-                node.residuals = residuals if node.record.keep_residuals else (None,) * len(residuals)
-    else:
-        tensor.grad_fn = None
-        tensor._requires_grad = False
-    return tensor
-
-
-def _look_up(op: type[Op], operands: tuple) -> tuple[list, tuple, int]:
-    """The operands' arrays, the key of the call so far, and a bit for each operand that requires a gradient."""
-    # One to three tensors, which most calls have, are spelled out: a loop over them takes three times as long.
-    if len(operands) == 1:
-        (a,) = operands
-        if isinstance(a, Tensor):
-            return [a._array], (op, a._kind), a._requires_grad
-    elif len(operands) == 2:
-        a, b = operands
-        if isinstance(a, Tensor) and isinstance(b, Tensor):
-            wanted = a._requires_grad | b._requires_grad << 1
-            return [a._array, b._array], (op, a._kind, b._kind), wanted
-    elif len(operands) == 3:
-        a, b, c = operands
-        if isinstance(a, Tensor) and isinstance(b, Tensor) and isinstance(c, Tensor):
-            wanted = a._requires_grad | b._requires_grad << 1 | c._requires_grad << 2
-            return [a._array, b._array, c._array], (op, a._kind, b._kind, c._kind), wanted
-    arrays, key, wanted = [], [op], 0
-    for i, operand in enumerate(operands):
-        if isinstance(operand, Tensor):
-            arrays.append(operand._array)
-            key.append(operand._kind)
-            wanted |= operand._requires_grad << i
-        else:
-            if type(operand) not in _NUMBERS:
-                operand = _plain_number(op, i, operand)
-            arrays.append(operand)
-            key.append(type(operand))
-    return arrays, tuple(key), wanted
-
-
-def _run_long(signature: Signature, operands: tuple, arrays: list, wanted: int) -> Any:
-    """The way of the calls that convert an operand, guard a device, or give views, residuals or several outputs."""
-    op, device = signature.op, signature.device
-    xp = signature.home.xp
-    with signature.home.guard():
-        for i, dtype in signature.casts:
-            arrays[i] = arrays[i].astype(dtype) if isinstance(operands[i], Tensor) else xp.asarray(arrays[i], dtype)
-        try:
-            result = signature.compute(*arrays)
-        except _PLAIN_ERRORS as error:
-            raise _in_words(op.name, error) from None
-        outputs, residuals = signature.unpack(result)
-        outputs = [_as_array(y, device) for y in outputs]
-        shares = [op.view and y.size and xp.may_share_memory(y, operands[0]._array) for y in outputs]
-    node = None
-    if wanted and grad_enabled.get():
-        node = _node(signature.record(wanted), operands, arrays)
-    tensors = []
-    for k, (y, t) in enumerate(zip(outputs, signature.outputs, strict=True)):
-        signature.verify(y, t)
-        tensor = _wrap(y, device)
-        if shares[k]:
-            tensor._version = operands[0]._version
-        if node is not None and is_float(t.dtype):
-            tensor.grad_fn, tensor._index, tensor._requires_grad = node, k, True
-        tensors.append(tensor)
-    if node is not None:
-        record = node.record
-        if op.residuals:
-            node.residuals = residuals if record.keep_residuals else (None,) * len(residuals)
-        if record.keep_output:
-            node.output = tuple(outputs) if op.outputs > 1 else outputs[0]
-            node.checks.extend((tensor._version, tensor._version[0]) for tensor in tensors)
-    return tuple(tensors) if op.outputs > 1 else tensors[0]
-
-
-def _node(record: Record, operands: tuple, arrays: list) -> Node | None:
-    """What is recorded of a call; None where no rule leads back to an operand that requires a gradient."""
-    if not record.needs:
-        return None
-    node = _new(Node)
-    node.record = record
-    node.edges = edges = []
-    for i in record.needs:
-        operand = operands[i]
-        edges.append((operand.grad_fn or operand, operand._index))
-    node.checks = checks = []
-    for i in record.read:
-        version = operands[i]._version
-        checks.append((version, version[0]))
-    for i, unread in record.unread:
-        arrays[i] = unread
-    node.saved = arrays
-    node.output = node.residuals = node.hooks = None
-    node.serial = next(serials)
-    return node
-
-
-def _in_words(name: str, error: Exception) -> Exception:
-    """An error of ``forward`` as a sentence that begins with the operation's name."""
-    if isinstance(error, OverflowError):
-        return DtypeError(f"{name}: {error}; give a smaller number, or convert the tensor first.")
-    return (ShapeError if isinstance(error, IndexError) else type(error))(f"{name}: {error}")
-
-
-Tensor._apply = staticmethod(_run)  # what ``apply`` looks for in the class of an operand
-
-
-def _kind(operand: Any, array: Any) -> ArrayType:
-    return operand._kind if isinstance(operand, Tensor) else ArrayType((), type(array))
 
 
 def _plain_number(op: type[Op], position: int, operand: Any) -> Any:

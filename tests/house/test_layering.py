@@ -16,14 +16,14 @@ LAYERS = (
     ("version", "errors", "xp", "strict"),
     ("op", "ops"),
     ("apply", "functional"),
-    ("tape", "tensor", "creation", "symbol"),
+    ("signature", "tape", "tensor", "eager", "creation", "symbol"),
     ("executor", "graph"),
     ("module", "layers", "function"),
     ("learners", "schedules"),
     ("trainer", "data", "serialize", "onnx", "check", "distributed", "compress", "serve"),
 )
 ORDER = {name: place for place, name in enumerate(name for layer in LAYERS for name in layer)}
-STRANGERS = {("symbol", "tensor"), ("symbol", "creation"), ("tensor", "symbol")}
+STRANGERS = {("symbol", name) for name in ("tape", "tensor", "eager", "creation")}
 # xp hands out every device by name; the test device loads when somebody asks for it.
 ON_DEMAND = {("xp", "strict")}
 FILES = sorted(KERNEL.rglob("*.py"))

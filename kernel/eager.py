@@ -1,0 +1,158 @@
+"""One call of an operation on tensors: compute now and, where a gradient is wanted, leave a node on the tape."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .errors import DtypeError, ShapeError, in_words
+from .op import NUMBERS, ArrayType, Op, is_float
+from .signature import Record, Signature, new_signature, signatures
+from .tape import Node, grad_enabled, serials
+from .tensor import Tensor, _as_array, _plain_number, _wrap
+
+_new = object.__new__
+# What ``forward`` may raise because of the values that came; anything else is a mistake in the operation itself.
+_PLAIN_ERRORS = (ShapeError, DtypeError, OverflowError, IndexError)
+
+
+def run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
+    """Compute ``op`` now, and record it if an operand requires a gradient. What every operator and function ends in."""
+    arrays, key, wanted = _look_up(op, operands)
+    if attributes:  # 1, 1.0 and True are equal, and yet not the same: the types count too
+        key = (*key, *attributes, *attributes.values(), *map(type, attributes.values()))
+    try:
+        signature = signatures.get(key)
+    except TypeError:  # an attribute without a hash
+        signature = None
+    if signature is None:
+        signature = new_signature(op, key, tuple(map(_kind, operands, arrays)), attributes)
+    if not signature.plain:
+        return _run_long(signature, operands, arrays, wanted)
+    device = signature.device
+    try:
+        result = signature.compute(*arrays)
+    except _PLAIN_ERRORS as error:
+        raise in_words(op.name, error) from None
+    if op.residuals:
+        (result,), residuals = result
+    if type(result) is not device.array_type:
+        result = device.xp.asarray(result)  # NumPy returns its scalars for arrays without axes
+    tensor = _new(Tensor)
+    tensor._array = result
+    tensor._kind = signature.kind
+    if op.view and device.xp.may_share_memory(result, operands[0]._array):
+        tensor._version = operands[0]._version
+    else:
+        tensor._version = [0]
+    tensor.grad = tensor._hooks = None
+    tensor._index = 0
+    if wanted and grad_enabled.get():
+        node = _node(signature.records.get(wanted) or signature.record(wanted), operands, arrays)
+        tensor.grad_fn = node
+        tensor._requires_grad = node is not None
+        if node is not None:
+            if node.record.keep_output:
+                node.output = result
+                node.checks.append((tensor._version, tensor._version[0]))
+            if op.residuals:
+                node.residuals = residuals if node.record.keep_residuals else (None,) * len(residuals)
+    else:
+        tensor.grad_fn = None
+        tensor._requires_grad = False
+    return tensor
+
+
+def _look_up(op: type[Op], operands: tuple) -> tuple[list, tuple, int]:
+    """The operands' arrays, the key of the call so far, and a bit for each operand that requires a gradient."""
+    # One to three tensors, which most calls have, are spelled out: a loop over them takes three times as long.
+    if len(operands) == 1:
+        (a,) = operands
+        if isinstance(a, Tensor):
+            return [a._array], (op, a._kind), a._requires_grad
+    elif len(operands) == 2:
+        a, b = operands
+        if isinstance(a, Tensor) and isinstance(b, Tensor):
+            wanted = a._requires_grad | b._requires_grad << 1
+            return [a._array, b._array], (op, a._kind, b._kind), wanted
+    elif len(operands) == 3:
+        a, b, c = operands
+        if isinstance(a, Tensor) and isinstance(b, Tensor) and isinstance(c, Tensor):
+            wanted = a._requires_grad | b._requires_grad << 1 | c._requires_grad << 2
+            return [a._array, b._array, c._array], (op, a._kind, b._kind, c._kind), wanted
+    arrays, key, wanted = [], [op], 0
+    for i, operand in enumerate(operands):
+        if isinstance(operand, Tensor):
+            arrays.append(operand._array)
+            key.append(operand._kind)
+            wanted |= operand._requires_grad << i
+        else:
+            if type(operand) not in NUMBERS:
+                operand = _plain_number(op, i, operand)
+            arrays.append(operand)
+            key.append(type(operand))
+    return arrays, tuple(key), wanted
+
+
+def _run_long(signature: Signature, operands: tuple, arrays: list, wanted: int) -> Any:
+    """The way of the calls that convert an operand, guard a device, or give views, residuals or several outputs."""
+    op, device = signature.op, signature.device
+    xp = signature.home.xp
+    with signature.home.guard():
+        for i, dtype in signature.casts:
+            arrays[i] = arrays[i].astype(dtype) if isinstance(operands[i], Tensor) else xp.asarray(arrays[i], dtype)
+        try:
+            result = signature.compute(*arrays)
+        except _PLAIN_ERRORS as error:
+            raise in_words(op.name, error) from None
+        outputs, residuals = signature.unpack(result)
+        outputs = [_as_array(y, device) for y in outputs]
+        shares = [op.view and y.size and xp.may_share_memory(y, operands[0]._array) for y in outputs]
+    node = None
+    if wanted and grad_enabled.get():
+        node = _node(signature.record(wanted), operands, arrays)
+    tensors = []
+    for k, (y, t) in enumerate(zip(outputs, signature.outputs, strict=True)):
+        signature.verify(y, t)
+        tensor = _wrap(y, device)
+        if shares[k]:
+            tensor._version = operands[0]._version
+        if node is not None and is_float(t.dtype):
+            tensor.grad_fn, tensor._index, tensor._requires_grad = node, k, True
+        tensors.append(tensor)
+    if node is not None:
+        record = node.record
+        if op.residuals:
+            node.residuals = residuals if record.keep_residuals else (None,) * len(residuals)
+        if record.keep_output:
+            node.output = tuple(outputs) if op.outputs > 1 else outputs[0]
+            node.checks.extend((tensor._version, tensor._version[0]) for tensor in tensors)
+    return tuple(tensors) if op.outputs > 1 else tensors[0]
+
+
+def _node(record: Record, operands: tuple, arrays: list) -> Node | None:
+    """What is recorded of a call; None where no rule leads back to an operand that requires a gradient."""
+    if not record.needs:
+        return None
+    node = _new(Node)
+    node.record = record
+    node.edges = edges = []
+    for i in record.needs:
+        operand = operands[i]
+        edges.append((operand.grad_fn or operand, operand._index))
+    node.checks = checks = []
+    for i in record.read:
+        version = operands[i]._version
+        checks.append((version, version[0]))
+    for i, unread in record.unread:
+        arrays[i] = unread
+    node.saved = arrays
+    node.output = node.residuals = node.hooks = None
+    node.serial = next(serials)
+    return node
+
+
+def _kind(operand: Any, array: Any) -> ArrayType:
+    return operand._kind if isinstance(operand, Tensor) else ArrayType((), type(array))
+
+
+Tensor._apply = staticmethod(run)  # what ``apply`` and the operators look for

@@ -1,0 +1,181 @@
+"""What is known of a call before it computes: worked out once for operands of one kind, then looked up."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from typing import Any
+
+import numpy
+
+from . import functional
+from .errors import DeviceError, DtypeError, ShapeError
+from .op import ArrayType, Kind, Op, spell
+from .xp import device
+
+
+class Record:
+    """What a node must keep of a call, for one choice of operands that require a gradient.
+
+    ============== =================================================================================================
+    needs          the operands, by number, that get a gradient: those that require one and have a rule
+    rules          for each of them its rule as a function of (g, y, *arrays, *residuals), and the shape and dtype that
+                   its gradient has in the end; ``recorded_rules`` the same in the kernel's own functions
+    read           the operands that those rules look at
+    unread         (operand, its type) for each array that they do not: the type is kept in its place
+    keep_output    whether they look at what came out; ``keep_residuals`` likewise
+    keeps          whether any of that is kept, so that there is something to free
+    single         whether the operation has one output, so that one gradient arrives and not a tuple
+    guard          that of the operands' device; None unless it is a GPU
+    ============== =================================================================================================
+    """
+
+    __slots__ = (
+        "guard",
+        "keep_output",
+        "keep_residuals",
+        "keeps",
+        "needs",
+        "read",
+        "recorded_rules",
+        "rules",
+        "signature",
+        "single",
+        "unread",
+    )
+
+    def __init__(self, signature: Signature, wanted: int):
+        op, inputs = signature.op, signature.inputs
+        self.signature = signature
+        rules = op.vjp
+        if not any(t.dtype.kind == "f" for t in signature.outputs):  # as of a cast to whole numbers
+            rules = (None,) * len(inputs)
+        elif op.variadic:
+            rules = [functools.partial(op.vjp, i) if op.vjp else None for i in range(len(inputs))]
+        self.needs = tuple(i for i in range(len(inputs)) if wanted >> i & 1 and rules[i] is not None)
+        self.rules, self.recorded_rules = (
+            tuple(
+                (functools.partial(rules[i], xp, **signature.attributes), inputs[i].shape, inputs[i].dtype)
+                for i in self.needs
+            )
+            for xp in (signature.home.xp, functional)
+        )
+        words = set()
+        for i in self.needs:
+            if op.reads:
+                words.update(op.reads[0 if op.variadic else i].split())
+        named = [op.arguments[min(i, len(op.arguments) - 1)] for i in range(len(inputs))]
+        is_array = [isinstance(t.dtype, numpy.dtype) for t in inputs]
+        self.read = tuple(i for i, name in enumerate(named) if name in words and is_array[i])
+        self.unread = tuple((i, inputs[i]) for i, name in enumerate(named) if name not in words and is_array[i])
+        self.keep_output = "y" in words
+        self.keep_residuals = not words.isdisjoint(op.residuals)
+        self.keeps = bool(self.read or self.keep_output or self.keep_residuals)
+        self.single = op.outputs == 1
+        self.guard = signature.home.guard if signature.home.kind == "gpu" else None
+
+
+class Signature:
+    """All of a call that kinds and attributes decide: worked out by ``infer`` once, then looked up.
+
+    ========== =====================================================================================================
+    compute    ``forward`` as a function of the arrays alone; ``attributes`` is what else it was called with
+    inputs     the kinds of the operands as they came (an ArrayType for a Python number)
+    casts      (operand, dtype) for those that must be converted before the operation computes
+    outputs    the types of what comes out; ``kind`` is that of a single output, None where it depends on the data
+    home       the device of the operands; ``device`` is that of what comes out, another one if the operation moves it
+    short      one output of known shape, nothing to convert or to move, no GPU to enter: may take the short way
+    plain      that it may, and that a first call has verified what infer announced
+    records    what a node must keep, by the set of operands that require a gradient
+    ========== =====================================================================================================
+    """
+
+    __slots__ = (
+        "attributes",
+        "casts",
+        "compute",
+        "device",
+        "home",
+        "inputs",
+        "kind",
+        "op",
+        "outputs",
+        "plain",
+        "records",
+        "short",
+    )
+
+    def __init__(self, op: type[Op], types: tuple[ArrayType, ...], attributes: dict[str, Any]):
+        devices = [*dict.fromkeys(t.device for t in types if isinstance(t, Kind))]
+        if len(devices) > 1:
+            raise DeviceError(
+                f"{op.name}: the operands are on {devices[0]} and {devices[1]}; move one with .to('{devices[0]}')."
+            )
+        try:
+            inputs, self.outputs = op.infer(*types, **attributes)
+        except (ShapeError, DtypeError) as error:
+            raise type(error)(f"{op.name}: {error}") from None
+        self.op, self.inputs, self.attributes = op, types, attributes
+        # A Python number stays one where an array beside it has the dtype in which the operation computes.
+        arrays = {t.dtype for given, t in zip(types, inputs, strict=True) if isinstance(given, Kind)}
+        self.casts = tuple(
+            (i, t.dtype)
+            for i, (given, t) in enumerate(zip(types, inputs, strict=True))
+            if given.dtype != t.dtype and (isinstance(given, Kind) or t.dtype not in arrays)
+        )
+        self.home = devices[0]
+        self.device = device(attributes["target"]) if op.moves else self.home
+        if op.function is not None:
+            self.compute = getattr(self.home.xp, op.function)
+        else:
+            self.compute = functools.partial(op.forward, self.home.xp, **attributes)
+        single = len(self.outputs) == 1 and op.outputs == 1
+        first = self.outputs[0]
+        known = single and first.shape is not None and None not in first.shape
+        self.kind = Kind.of(first.shape, first.dtype, self.device) if known else None
+        self.short = known and not self.casts and not op.moves and self.home.kind != "gpu"
+        self.plain = False
+        self.records: dict[int, Record] = {}
+
+    def record(self, wanted: int) -> Record:
+        """What to keep if the operands whose bits are set in ``wanted`` require a gradient."""
+        found = self.records.get(wanted)
+        if found is None:
+            found = self.records[wanted] = Record(self, wanted)
+        return found
+
+    def unpack(self, result: Any) -> tuple[tuple, tuple]:
+        """What ``forward`` returned as (outputs, residuals); a TypeError where it is not what the op declares."""
+        op = self.op
+        if op.outputs == 1 and not op.residuals:
+            return (result,), ()
+        declared = (len(self.outputs), len(op.residuals))
+        if not (isinstance(result, tuple) and len(result) == 2 and tuple(map(len, result)) == declared):
+            raise TypeError(
+                f"{op.name}: forward should return two tuples, {declared[0]} outputs and {declared[1]} residuals, as "
+                "the op declares."
+            )
+        return result
+
+    def verify(self, array: Any, expected: ArrayType) -> None:
+        """Raise where ``forward`` gave something else than ``infer`` announced: a mistake of the operation's author."""
+        known = expected.shape is not None and None not in expected.shape
+        if known and (array.shape != expected.shape or array.dtype != expected.dtype):
+            raise ShapeError(
+                f"{self.op.name}: infer announced {expected.dtype} of shape {spell(expected.shape)}, but forward "
+                f"returned {array.dtype} of shape {spell(array.shape)}; correct one of the two."
+            )
+        self.plain = self.short
+
+
+signatures: dict[tuple, Signature] = {}
+
+
+def new_signature(op: type[Op], key: tuple, types: tuple[ArrayType, ...], attributes: dict[str, Any]) -> Signature:
+    """The signature of a call, remembered under ``key``, which is everything that decides it."""
+    signature = Signature(op, types, attributes)
+    if len(signatures) >= 8192:
+        signatures.clear()
+    with contextlib.suppress(TypeError):  # an attribute without a hash: worked out anew each time
+        signatures[key] = signature
+    return signature
