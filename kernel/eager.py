@@ -7,7 +7,7 @@ from typing import Any
 from .errors import DtypeError, ShapeError, in_words
 from .op import NUMBERS, ArrayType, Op, is_float
 from .signature import Record, Signature, new_signature, signatures
-from .tape import Node, grad_enabled, serials
+from .tape import Node, grad_enabled, place, serials
 from .tensor import Tensor, _as_array, _plain_number, _wrap
 
 _new = object.__new__
@@ -41,23 +41,21 @@ def run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
     tensor._array = result
     tensor._kind = signature.kind
     if op.view and device.xp.may_share_memory(result, operands[0]._array):
-        tensor._version = operands[0]._version
+        tensor._written = operands[0]._written
     else:
-        tensor._version = [0]
+        tensor._written = [0]
     tensor.grad = tensor._hooks = None
-    tensor._index = 0
     if wanted and grad_enabled.get():
-        node = _node(signature.records.get(wanted) or signature.record(wanted), operands, arrays)
-        tensor.grad_fn = node
+        tensor._place = node = _node(signature.records.get(wanted) or signature.record(wanted), operands, arrays)
         tensor._requires_grad = node is not None
         if node is not None:
             if node.record.keep_output:
                 node.output = result
-                node.checks.append((tensor._version, tensor._version[0]))
+                node.reads.append(tensor._written)
             if op.residuals:
                 node.residuals = residuals if node.record.keep_residuals else (None,) * len(residuals)
     else:
-        tensor.grad_fn = None
+        tensor._place = None
         tensor._requires_grad = False
     return tensor
 
@@ -115,9 +113,9 @@ def _run_long(signature: Signature, operands: tuple, arrays: list, wanted: int) 
         signature.verify(y, t)
         tensor = _wrap(y, device)
         if shares[k]:
-            tensor._version = operands[0]._version
+            tensor._written = operands[0]._written
         if node is not None and is_float(t.dtype):
-            tensor.grad_fn, tensor._index, tensor._requires_grad = node, k, True
+            tensor._place, tensor._requires_grad = place(node, k), True
         tensors.append(tensor)
     if node is not None:
         record = node.record
@@ -125,7 +123,7 @@ def _run_long(signature: Signature, operands: tuple, arrays: list, wanted: int) 
             node.residuals = residuals if record.keep_residuals else (None,) * len(residuals)
         if record.keep_output:
             node.output = tuple(outputs) if op.outputs > 1 else outputs[0]
-            node.checks.extend((tensor._version, tensor._version[0]) for tensor in tensors)
+            node.reads.extend(tensor._written for tensor in tensors)
     return tuple(tensors) if op.outputs > 1 else tensors[0]
 
 
@@ -137,12 +135,10 @@ def _node(record: Record, operands: tuple, arrays: list) -> Node | None:
     node.record = record
     node.edges = edges = []
     for i in record.needs:
-        operand = operands[i]
-        edges.append((operand.grad_fn or operand, operand._index))
-    node.checks = checks = []
+        edges.append(operands[i]._place or operands[i])
+    node.reads = reads = []
     for i in record.read:
-        version = operands[i]._version
-        checks.append((version, version[0]))
+        reads.append(operands[i]._written)
     for i, unread in record.unread:
         arrays[i] = unread
     node.saved = arrays

@@ -83,20 +83,21 @@ class Node:
     """One recorded operation: what ``grad_fn`` is. Prints as <AddBackward>; its history is in ``next_functions``.
 
     ========== =====================================================================================================
-    edges      for each operand that needs a gradient, (the node or leaf tensor it came from, which output of it)
+    edges      for each operand that needs a gradient the place it came from: a leaf tensor, a node, or, of a node with
+               several outputs the later ones, (node, which output)
     saved      what the rules read of the operands, an ArrayType for what they do not read; None when freed
     output     the result, if a rule reads it; ``residuals`` likewise
-    checks     (version counter, its count then) of every tensor that is read
-    serial     the number of the node: an operand's is always smaller
+    reads      of every tensor that is read, [the serial of the last write in place]
+    serial     the number of the node: an operand's is always smaller, that of a later write larger
     ========== =====================================================================================================
     """
 
     __slots__ = (
         "__weakref__",
-        "checks",
         "edges",
         "hooks",
         "output",
+        "reads",
         "record",
         "residuals",
         "saved",
@@ -128,7 +129,8 @@ class Node:
         edges = dict(zip(self.record.needs, self.edges, strict=True))
         found = []
         for i in range(len(self.signature.inputs)):
-            parent, index = edges.get(i, (None, 0))
+            origin = edges.get(i)
+            parent, index = origin if isinstance(origin, tuple) else (origin, 0)
             found.append((parent if parent is None or isinstance(parent, Node) else AccumulateGrad(parent), index))
         return tuple(found)
 
@@ -160,12 +162,20 @@ class Node:
                 f"backward: the values that {self.name} needs were freed by an earlier backward through it; call that "
                 "earlier one with retain_graph=True, or compute the result again."
             )
-        for version, recorded in self.checks:
-            if version[0] != recorded:
+        for written in self.reads:
+            if written[0] > self.serial:
                 raise GradError(
                     f"backward: a tensor that {self.name} needs was changed in place after it was used; change a copy "
                     "(.clone()), or write the new value to a new name."
                 )
+
+
+def place(node: Node, index: int) -> Any:
+    """Where output ``index`` of ``node`` stands in a history: what ``edges`` hold, and how gradients are filed."""
+    return (node, index) if index else node
+
+
+_INNER = frozenset((Node, tuple))  # the types of the places that are not leaves
 
 
 class AccumulateGrad:
@@ -182,12 +192,14 @@ class AccumulateGrad:
 
 
 def history(root: Any) -> list[Node]:
-    """All nodes below ``root``, newest first; found without recursion, so that a chain may be as long as memory."""
+    """All nodes below a place, newest first; found without recursion, so that a chain may be as long as memory."""
+    root = root[0] if type(root) is tuple else root
     if type(root) is not Node:
         return []
     found, seen = [root], {root}
     for node in found:
-        for parent, _ in node.edges:
+        for origin in node.edges:
+            parent = origin[0] if type(origin) is tuple else origin
             if type(parent) is Node and parent not in seen:
                 seen.add(parent)
                 found.append(parent)
@@ -222,28 +234,27 @@ def _stretched(shape: tuple[int, ...], original: tuple[int, ...]) -> tuple[int, 
 
 def pull_back(
     root: Any,
-    index: int,
     gradient: Any,
     targets: set | None,
     retain: bool,
     lift: Callable | None,
     run_hooks: Callable[[dict, Any, Device], Any],
 ) -> dict[Any, Any]:
-    """Carry ``gradient`` of output ``index`` of ``root`` back to the leaves (or to ``targets``, keys as in the edges).
+    """Carry the ``gradient`` of what stands at ``root`` back to the leaves (or to ``targets``); all are places.
 
     The result holds every leaf that was reached, and of the ``targets`` those inside the graph. Works on arrays; or,
-    where ``lift`` is given, on tensors made by ``lift(array, edge, device)`` and with the kernel's own functions in the
-    place of xp, so that the walk is recorded in turn. Nothing is written to any tensor: the caller gets the gradients,
-    whole or, where this raises, not at all.
+    where ``lift`` is given, on tensors made by ``lift(array, place, device)`` and with the kernel's own functions
+    instead of xp, so that the walk is recorded in turn. Nothing is written to any tensor: the caller gets the
+    gradients, whole or, where this raises, not at all.
     """
     order = history(root)
     for node in order:
         if node.saved is None:
             node.check()
-        for version, recorded in node.checks:
-            if version[0] != recorded:
+        for written in node.reads:
+            if written[0] > node.serial:
                 node.check()
-    gradients: dict[Any, Any] = {_key(root, index): gradient}
+    gradients: dict[Any, Any] = {root: gradient}
     found: dict[Any, Any] = {}
     for node in order:
         record = node.record
@@ -268,26 +279,18 @@ def pull_back(
 
 def _hand_on(node: Node, g: Any, gradients: dict, lift: Callable | None) -> None:
     """Add to ``gradients`` what the gradient ``g`` of ``node`` means for its operands."""
-    edges = iter(node.edges)
-    for part in node.parts(g, lift):
-        edge = parent, position = next(edges)
-        key = edge if position else parent
-        if key in gradients:
-            part = gradients[key] + part
-        elif type(parent) is not Node and (lift or part is g or part.base is not None):
+    for origin, part in zip(node.edges, node.parts(g, lift), strict=True):
+        if origin in gradients:
+            part = gradients[origin] + part
+        elif type(origin) not in _INNER and (lift or part is g or part.base is not None):
             # A leaf keeps what it gets and may be told to write into it: it must not share with anything.
             part = part.clone() if lift else part.copy()
-        gradients[key] = part
-
-
-def _key(parent: Any, index: int) -> Any:
-    """How gradients are filed: by node or leaf; the later outputs of a node with several, by (node, which)."""
-    return (parent, index) if index else parent
+        gradients[origin] = part
 
 
 def _several_incoming(gradients: dict, node: Node) -> tuple | None:
     """The gradients that reach the outputs of ``node``, None for those that none reaches; None if none reaches any."""
-    parts = tuple(gradients.pop(_key(node, k), None) for k in range(len(node.signature.outputs)))
+    parts = tuple(gradients.pop(place(node, k), None) for k in range(len(node.signature.outputs)))
     return None if all(part is None for part in parts) else parts
 
 
@@ -316,9 +319,9 @@ def _hooked(node: Node, g: Any, run_hooks: Callable) -> Any:
 def _capture(node: Node, g: Any, targets: set, found: dict, lift: Callable | None) -> None:
     """Note a copy of what reached those outputs of ``node`` that are asked for: g itself travels on."""
     for k, part in enumerate(g if isinstance(g, tuple) else (g,)):
-        if part is not None and _key(node, k) in targets:
+        if part is not None and place(node, k) in targets:
             with node.signature.device.guard():
-                found[_key(node, k)] = part.clone() if lift else part.copy()
+                found[place(node, k)] = part.clone() if lift else part.copy()
 
 
 def _lifted(node: Node, lift: Callable) -> tuple[list, Any]:
@@ -334,9 +337,9 @@ def _lifted(node: Node, lift: Callable) -> tuple[list, Any]:
         saved.append(lift(residual, None, home) if constant else None)
     output = node.output
     if isinstance(output, tuple):
-        output = tuple(lift(array, (node, k), device) for k, array in enumerate(output))
+        output = tuple(lift(array, place(node, k), device) for k, array in enumerate(output))
     elif output is not None:
-        output = lift(output, (node, 0), device)
+        output = lift(output, node, device)
     return saved, output
 
 

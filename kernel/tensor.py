@@ -27,7 +27,7 @@ from .op import (
 )
 from .ops import elementwise
 from .ops import shape as shapes
-from .tape import enable_grad, grad_enabled, no_grad, pull_back
+from .tape import Node, enable_grad, grad_enabled, no_grad, pull_back, serials
 from .xp import Device
 from .xp import device as device_of
 
@@ -74,7 +74,9 @@ class Tensor:
     # How an operation is applied to tensors. eager.py says it, since it needs this class to make results of.
     _apply: ClassVar[Callable]
 
-    __slots__ = ("__weakref__", "_array", "_hooks", "_index", "_kind", "_requires_grad", "_version", "grad", "grad_fn")
+    # _place: where it came from, as in the edges of a node; None for a leaf. _written: [the serial of the last write in
+    # place], one list for all tensors that share the memory.
+    __slots__ = ("__weakref__", "_array", "_hooks", "_kind", "_place", "_requires_grad", "_written", "grad")
 
     def __new__(cls, *args: Any) -> Tensor:
         if args and all(isinstance(size, int) for size in args):
@@ -129,9 +131,18 @@ class Tensor:
         return functional.transpose(self)
 
     @property
+    def grad_fn(self) -> Node | None:
+        """The node of the operation that made this tensor; None for a leaf.
+
+        >>> (kernel.ones(2).requires_grad_() + 1).grad_fn
+        <AddBackward>
+        """
+        return self._place[0] if isinstance(self._place, tuple) else self._place
+
+    @property
     def is_leaf(self) -> bool:
         """Whether this tensor was made by hand, not computed from one that requires a gradient."""
-        return self.grad_fn is None
+        return self._place is None
 
     @property
     def requires_grad(self) -> bool:
@@ -144,7 +155,7 @@ class Tensor:
 
     def requires_grad_(self, value: bool = True) -> Tensor:
         """Want (or no longer want) the gradient of this leaf."""
-        if self.grad_fn is not None:
+        if self._place is not None:
             if value:
                 return self
             raise GradError("requires_grad: this tensor was computed from one that requires a gradient; use .detach().")
@@ -169,7 +180,7 @@ class Tensor:
                 f"data: {self.dtype} of shape {spell(self.shape)} on {self.device} was expected, but "
                 f"{value.dtype} of shape {spell(value.shape)} on {value.device} came."
             )
-        self._array, self._version = value._array, value._version
+        self._array, self._written = value._array, value._written
 
     def is_contiguous(self) -> bool:
         """Whether the elements lie in memory in row-major order."""
@@ -352,27 +363,27 @@ class Tensor:
             gradient = gradient.astype(self.dtype)
             gradient = gradient if create else gradient._array
         device = self._kind.device
-        root, retain = self.grad_fn, create if retain is None else retain
+        root, retain = self._place or self, create if retain is None else retain
         if create:
             gradient = gradient if isinstance(gradient, Tensor) else _wrap(gradient, device)
             with enable_grad():
-                if root is None:
-                    root, gradient = self, gradient.clone()
-                return pull_back(root, self._index, gradient, targets, retain, _lift, _run_hooks)
-        if root is None:
+                if root is self:
+                    gradient = gradient.clone()
+                return pull_back(root, gradient, targets, retain, _lift, _run_hooks)
+        if root is self:
             with device.guard():
-                root, gradient = self, gradient.copy()
-        return pull_back(root, self._index, gradient, targets, retain, None, _run_hooks)
+                gradient = gradient.copy()
+        return pull_back(root, gradient, targets, retain, None, _run_hooks)
 
     def detach(self) -> Tensor:
         """The same memory without a history: what is computed from it has no gradient with respect to this tensor."""
         tensor = _of_kind(self._array, self._kind)
-        tensor._version = self._version
+        tensor._written = self._written
         return tensor
 
     def retain_grad(self) -> None:
         """Have ``grad`` filled although this tensor is not a leaf."""
-        if self.grad_fn is not None:
+        if self._place is not None:
             me = weakref.ref(self)  # the node must not keep the tensor that keeps the node
 
             def keep(g: Tensor) -> None:
@@ -397,12 +408,13 @@ class Tensor:
             raise DtypeError(f"register_hook: a function of the gradient was expected, but {show(hook)} came.")
         if not self._requires_grad:
             raise GradError("register_hook: this tensor requires no gradient, so the hook would never be called.")
-        if self.grad_fn is None:
+        if self._place is None:
             self._hooks = hooks = {} if self._hooks is None else self._hooks
         else:
             node = self.grad_fn
             node.hooks = {} if node.hooks is None else node.hooks
-            hooks = node.hooks.setdefault(self._index, {})
+            index = self._place[1] if isinstance(self._place, tuple) else 0
+            hooks = node.hooks.setdefault(index, {})
         key = object()
         hooks[key] = hook
         return lambda: hooks.pop(key, None) and None
@@ -413,7 +425,7 @@ class Tensor:
         """The array, if it may be written to here and now; the writer then counts the version up."""
         array = self._array
         if self._requires_grad and grad_enabled.get():
-            if self.grad_fn is None:
+            if self._place is None:
                 raise GradError(
                     f"{name}: this leaf requires a gradient, and a change in place would escape the tape; write inside "
                     "`with kernel.no_grad():`, or compute a new tensor."
@@ -453,7 +465,7 @@ class Tensor:
             except (OverflowError, ValueError) as error:
                 self._writable(name)
                 raise in_words(name, error) from None
-            self._version[0] += 1
+            self._written[0] = next(serials)
             return self
         self._writable(name)
         with no_grad():
@@ -469,7 +481,7 @@ class Tensor:
             )
         with kind.device.guard():
             array[...] = result._array
-        self._version[0] += 1
+        self._written[0] = next(serials)
         return self
 
     def add_(self, other: Any, alpha: float = 1) -> Tensor:
@@ -508,7 +520,7 @@ class Tensor:
                 array.fill(value)
         except (ValueError, OverflowError) as error:
             raise DtypeError(f"{name}: {error}; the tensor is {self.dtype}.") from None
-        self._version[0] += 1
+        self._written[0] = next(serials)
         return self
 
     def copy_(self, other: Tensor) -> Tensor:
@@ -538,7 +550,7 @@ class Tensor:
                 if not isinstance(value, bool | int | float) and device.xp.may_share_memory(array, value):
                     value = value.copy()  # a GPU copies in no certain order, and would read what it has written
                 array[where] = value
-            self._version[0] += 1
+            self._written[0] = next(serials)
         except (ValueError, IndexError) as error:
             raise ShapeError(f"{name}: into shape {spell(self.shape)}: {error}.") from None
         except OverflowError as error:
@@ -564,16 +576,16 @@ class Tensor:
         return shapes.index_from(pattern, arrays)
 
     def __iadd__(self, other: Any) -> Tensor:
-        return self + other if self.grad_fn is not None and grad_enabled.get() else self.add_(other)
+        return self + other if self._place is not None and grad_enabled.get() else self.add_(other)
 
     def __isub__(self, other: Any) -> Tensor:
-        return self - other if self.grad_fn is not None and grad_enabled.get() else self.sub_(other)
+        return self - other if self._place is not None and grad_enabled.get() else self.sub_(other)
 
     def __imul__(self, other: Any) -> Tensor:
-        return self * other if self.grad_fn is not None and grad_enabled.get() else self.mul_(other)
+        return self * other if self._place is not None and grad_enabled.get() else self.mul_(other)
 
     def __itruediv__(self, other: Any) -> Tensor:
-        return self / other if self.grad_fn is not None and grad_enabled.get() else self.div_(other)
+        return self / other if self._place is not None and grad_enabled.get() else self.div_(other)
 
     # --- operators ---
 
@@ -719,7 +731,7 @@ class Tensor:
             marks.append(f"device='{self.device}'")
         if self.dtype not in ("float32", "int64", "bool"):
             marks.append(f"dtype={self.dtype}")
-        if self.grad_fn is not None:
+        if self._place is not None:
             marks.append(f"grad_fn={self.grad_fn!r}")
         elif self._requires_grad:
             marks.append("requires_grad=True")
@@ -729,7 +741,7 @@ class Tensor:
         return self.clone()
 
     def __deepcopy__(self, memo: dict) -> Tensor:
-        if self.grad_fn is not None:
+        if self._place is not None:
             raise GradError("deepcopy: a recorded result cannot be copied with its history; use .detach().clone().")
         copy = _of_kind(self.detach().clone()._array, self._kind, type(self))
         copy._requires_grad = self._requires_grad
@@ -796,7 +808,7 @@ class Tensor:
                 f"view: sizes were expected, but {show(shape[0])} came; another dtype is made with .astype(…)."
             )
         result = functional.reshape(self, *shape)
-        if result._version is not self._version and result._array.size:
+        if result._written is not self._written and result._array.size:
             raise ShapeError(
                 f"view: the elements of this tensor of shape {spell(self.shape)} do not lie in row-major order in "
                 "memory (it was transposed, or computed batch-last); use .reshape(…), which copies where it must."
@@ -813,10 +825,9 @@ def _of_kind(array: Any, kind: Kind, cls: type = Tensor) -> Tensor:
     tensor = _new(cls)
     tensor._array = array
     tensor._kind = kind
-    tensor._version = [0]
+    tensor._written = [0]
     tensor._requires_grad = False
-    tensor.grad = tensor.grad_fn = tensor._hooks = None
-    tensor._index = 0
+    tensor.grad = tensor._hooks = tensor._place = None
     return tensor
 
 
@@ -837,14 +848,12 @@ def _plain_number(op: type[Op], position: int, operand: Any) -> Any:
     raise DtypeError(f"{op.name}: argument {name} is a {kind}; make it a tensor first with kernel.tensor(…).")
 
 
-def _lift(array: Any, edge: tuple | None, device: Device) -> Tensor:
+def _lift(array: Any, place: Any, device: Device) -> Tensor:
     """An array that a node kept, as the tensor it was: the leaf itself, or one with its place in the history."""
-    if edge is not None and isinstance(edge[0], Tensor):
-        return edge[0]
+    if isinstance(place, Tensor):
+        return place
     tensor = _wrap(array, device)
-    if edge is not None:
-        tensor.grad_fn, tensor._index = edge
-        tensor._requires_grad = True
+    tensor._place, tensor._requires_grad = place, place is not None
     return tensor
 
 
@@ -954,14 +963,14 @@ def grad(
     for t in (output, *wanted):
         if not isinstance(t, Tensor):
             raise DtypeError(f"grad: tensors were expected, but {show(t)} came.")
-    keys = [t if t.grad_fn is None else (t.grad_fn, t._index) if t._index else t.grad_fn for t in wanted]
+    keys = [t._place or t for t in wanted]
     found = output._gradients("grad", gradient, set(keys), retain_graph, create_graph)
     results = []
     for i, (t, key) in enumerate(zip(wanted, keys, strict=True)):
         if key not in found:
             raise GradError(f"grad: the output does not depend on input {i} (or it does not require a gradient).")
         g = found[key]
-        if t.grad_fn is None and t._hooks:
+        if t._place is None and t._hooks:
             g = _run_hooks(t._hooks, g, t.device)
         results.append(g if isinstance(g, Tensor) else _wrap(_as_array(g, t.device), t.device))
     return tuple(results) if several else results[0]
