@@ -6,6 +6,7 @@ import pytest
 import kernel
 from kernel import DtypeError, GradError, ShapeError
 from kernel.op import ArrayType, Op, registry
+from kernel.ops.elementwise import Unary
 
 
 def leaf(data, **facts):
@@ -140,6 +141,11 @@ def test_slips_of_an_op_author_are_told():
             class no_out(Op):
                 def forward(xp, a): ...
 
+        with pytest.raises(TypeError, match=r"too_many: vjp needs one rule"):
+
+            class too_many(Unary):
+                function, vjp = "exp", (None, None)
+
         class forgets(Op):
             vjp = (lambda xp, g, y, a: g * a,)
 
@@ -178,3 +184,31 @@ def test_slips_of_an_op_author_are_told():
     finally:
         for name in set(registry) - before:
             del registry[name]
+
+
+def test_an_op_that_is_one_function_of_xp_only_names_it():
+    x = leaf([1.0, 4.0])
+    try:
+
+        class cube_root(Unary):
+            function = "cbrt"
+            reads = ("y",)
+            vjp = (lambda xp, g, y, x: g / (3 * y * y),)
+
+        class halved_root(cube_root):
+            """Its own forward counts, not the function of the class above it."""
+
+            def forward(xp, x, out=None):
+                return xp.multiply(xp.cbrt(x), 0.5, out=out)
+
+        assert numpy.allclose(kernel.apply(cube_root, x).tolist(), [1, 4 ** (1 / 3)])
+        assert kernel.gradcheck(lambda x: kernel.apply(cube_root, x), x.double().detach().requires_grad_())
+        assert numpy.allclose(kernel.apply(halved_root, x).tolist(), [0.5, 4 ** (1 / 3) / 2])
+        assert cube_root.arguments == halved_root.arguments == ("x",)
+        buffer = numpy.empty(2)
+        assert cube_root.forward(numpy, numpy.array([8.0, 27.0]), out=buffer) is buffer and buffer.tolist() == [2, 3]
+        with pytest.raises(TypeError):  # attributes that the operation does not have
+            kernel.apply(cube_root, x, power=3)
+    finally:
+        for name in ("cube_root", "halved_root"):
+            registry.pop(name, None)
