@@ -140,7 +140,7 @@ def list_lessons(folder: Folder = None) -> None:
     table.add_section()
     table.add_row("", "together", str(minutes), f"{earned}/{possible}", "")
     out.print(table)
-    out.print(f"\nYour workspace is {escape(str(home))}; `gradschool lab 00` opens a lesson.")
+    out.print(f"\nYour workspace is {escape(str(home))}; `{escape(workspace.lab_line(home, '00'))}` opens a lesson.")
     if sentence:
         out.print(escape(sentence))
 
@@ -165,19 +165,22 @@ def check(
     saved = {each: path for each, path in notebooks.items() if path.is_file()}
     if not saved:
         missing = notebooks[chosen[0]] if lesson else home
-        raise CourseError(f"{missing} does not exist; `gradschool lab` puts the exercises there")
+        raise CourseError(f"{missing} does not exist; `{workspace.lab_line(home)}` puts the exercises there")
     for sentence in filter(None, [progress.read()[1], workspace.obstacle(home)]):
         out.print(escape(sentence))
     verdicts = []
     for each, notebook in saved.items():
         out.print(f"[bold]{each.number} {escape(each.title)}[/bold]")
         for verdict in check_lesson(each, notebook):
+            trouble = progress.note(verdict)
             symbol, colour = VERDICTS[verdict.status]
             points = f"{verdict.points}/{verdict.possible} points"
             out.print(f"[{colour}]{symbol} {verdict.status}[/{colour}]  {escape(verdict.title)} · {points}")
             out.print(f"  {escape(verdict.sentence)}")
             for name, value in verdict.table:
                 out.print(escape(textwrap.indent(f"{name}: {value}", "    ")))
+            if trouble:
+                out.print(f"  {escape(trouble)}")
             verdicts.append(verdict)
     if any(verdict.status != RIGHT for verdict in verdicts):
         raise typer.Exit(1)

@@ -137,7 +137,7 @@ def folder(workspace: Path) -> Iterator[Finding]:
     elif workspace.exists():
         yield Finding("good", "workspace", str(workspace))
     else:
-        yield Finding("note", "workspace", f"{workspace} is not there yet", "gradschool lab")
+        yield Finding("note", "workspace", f"{workspace} is not there yet", student_folder.lab_line(workspace))
 
 
 def shadows(workspace: Path) -> Iterator[Finding]:

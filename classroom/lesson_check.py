@@ -1,36 +1,30 @@
 """Check every exercise of a lesson from a notebook's file, as `gradschool check 00` does."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from nbformat import NotebookNode
 
-from classroom import progress
 from classroom.catalogue import exercises_of, used_by
 from classroom.cell import defined, prepare
 from classroom.course import Lesson
 from classroom.engine import check_answer
 from classroom.spec import Exercise
-from classroom.verdict import RIGHT, WRONG, Verdict
+from classroom.verdict import Verdict
 from classroom.workspace import read_notebook
 
 
-def check_lesson(lesson: Lesson, notebook: Path, *, seed: int | None = None, count: bool = True) -> list[Verdict]:
-    """The verdict on each exercise of `lesson`, in its order, from the cells of `notebook`.
+def check_lesson(lesson: Lesson, notebook: Path, *, seed: int | None = None) -> Iterator[Verdict]:
+    """The verdict on each exercise of `lesson`, in its order, from the cells of `notebook`; one by one, as they come.
 
     Arguments:
         seed: of the random inputs; fresh ones by default.
-        count: whether the attempts go into the student's progress.
 
     Errors: WorkspaceError for a file that is no notebook.
     """
     cells = read_notebook(notebook, lesson).cells
-    verdicts = []
     for exercise in exercises_of(lesson):
-        verdict = check_answer(exercise, answer_in(cells, exercise), used_by(exercise), seed=seed)
-        if count and verdict.status in (RIGHT, WRONG):
-            progress.note(verdict)
-        verdicts.append(verdict)
-    return verdicts
+        yield check_answer(exercise, answer_in(cells, exercise), used_by(exercise), seed=seed)
 
 
 def answer_in(cells: list[NotebookNode], exercise: Exercise) -> str | None:

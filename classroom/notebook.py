@@ -45,8 +45,7 @@ def check(name: str | Callable) -> Box:
     elif verdict.status == WRONG and _checked.get(name) == source:
         remarks.append("The cell is the same as at the check before: after a change, run it again and then check.")
     _checked[name] = source
-    if verdict.status in (RIGHT, WRONG):
-        remarks.append(progress.note(verdict))
+    remarks.append(progress.note(verdict))
     record = progress.read()[0].get(verdict.exercise, Record())
     return verdict_box(verdict, reply["hints"], record, remarks)
 
@@ -113,6 +112,7 @@ def progress_map(lesson: str = "") -> Box:
         return Box(UNAVAILABLE, "Progress", str(error))
     records, trouble = progress.read()
     chosen = [each for each in lessons if each["exercises"] and each["name"].startswith(str(lesson))]
+    several = len(chosen) > 1
     rows, points, possible = [], 0, 0
     for each in chosen:
         for exercise in each["exercises"]:
@@ -120,12 +120,15 @@ def progress_map(lesson: str = "") -> Box:
             points, possible = points + record.points, possible + exercise["points"]
             state = "✔ solved" if record.solved else ("… tried" if record.attempts else "○ open")
             earned = f"{record.points} of {exercise['points']}"
-            rows.append((exercise["name"], each["name"], state, earned, str(record.attempts), f"{record.hints} of 3"))
+            lesson_column = (each["name"],) if several else ()
+            rows.append((exercise["name"], *lesson_column, state, earned, str(record.attempts), f"{record.hints} of 3"))
     if not rows:
         names = ", ".join(each["name"] for each in lessons if each["exercises"])
         return Box(UNAVAILABLE, "Progress", f"No lesson begins with {lesson!r}; those with exercises are {names}.")
-    table = Table("Exercises", rows, ("exercise", "lesson", "state", "points", "attempts", "hints"))
-    return Box("note", "Progress", trouble or f"{points} of {possible} points.", (table,))
+    heads = ("exercise", *(("lesson",) if several else ()), "state", "points", "attempts", "hints")
+    table = Table("Exercises", rows, heads)
+    heading = "Progress" if several else f"Progress · {chosen[0]['name']}"
+    return Box("note", heading, trouble or f"{points} of {possible} points.", (table,))
 
 
 def verdict_box(verdict: Verdict, hints: list[str], record: Record, remarks: Sequence[str]) -> Box:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from classroom.files import locked, write_atomically
-from classroom.verdict import RIGHT, Verdict
+from classroom.verdict import RIGHT, WRONG, Verdict
 
 WORKSPACE_VARIABLE = "GRADSCHOOL_WORKSPACE"
 VERSION = 1
@@ -69,7 +69,9 @@ def update(name: str, change: Callable[[Record], None]) -> str:
 
 
 def note(verdict: Verdict) -> str:
-    """Count one attempt; the best points stay. Returns a sentence when all is not well ("" otherwise)."""
+    """Count one attempt, if there was one; the best points stay. Returns a sentence when all is not well."""
+    if verdict.status not in (RIGHT, WRONG):
+        return ""
 
     def attempt(record: Record) -> None:
         record.attempts += 1

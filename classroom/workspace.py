@@ -170,7 +170,7 @@ def read_notebook(path: Path, lesson: Lesson) -> NotebookNode:
     from nbformat.warnings import MissingIDFieldWarning
 
     if not path.is_file():
-        raise WorkspaceError(f"{path} does not exist; `gradschool lab` puts it there")
+        raise WorkspaceError(f"{path} does not exist; `{lab_line(path.parents[1])}` puts it there")
     # By the way in which it is broken.
     failures = (ValueError, nbformat.ValidationError, KeyError, AttributeError, TypeError)
     try:
@@ -213,12 +213,21 @@ def lab_command(workspace: Path, lesson: Lesson, port: int | None = None, browse
         "--Application.log_level=WARN",  # of forty lines, the address is left
     ]
     if port is not None:
-        command.append(f"--ServerApp.port={port}")
+        # This one and no other: if it is taken, the server says so.
+        command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     if not browser:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # a container has no other user
     return command
+
+
+def lab_line(workspace: Path, lesson: str = "") -> str:
+    """What to type to open `workspace`."""
+    line = f"gradschool lab {lesson}".rstrip()
+    if workspace == Path("~/gradschool").expanduser():
+        return line
+    return f'{line} --dir "{workspace}"' if " " in str(workspace) else f"{line} --dir {workspace}"
 
 
 def lab_environment(workspace: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -125,11 +125,11 @@ def test_the_notebook_has_a_right_answer_for_every_exercise_and_the_student_none
     lesson: Lesson, tmp_path: Path
 ) -> None:
     written = lesson.folder / "exercises.ipynb"
-    verdicts = check_lesson(lesson, written, count=False)
+    verdicts = check_lesson(lesson, written)
     assert {verdict.exercise: verdict.status for verdict in verdicts} == {
         each.name: RIGHT for each in exercises_of(lesson)
     }
     handed_out = tmp_path / "exercises.ipynb"
     nbformat.write(student_version(nbformat.read(written, as_version=4)), handed_out)
-    for verdict in check_lesson(lesson, handed_out, count=False):
+    for verdict in check_lesson(lesson, handed_out):
         assert verdict.status == NOT_ATTEMPTED, verdict

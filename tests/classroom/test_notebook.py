@@ -152,10 +152,19 @@ def test_the_map_shows_every_exercise(cells: list[str]) -> None:
     progress.note(Verdict("softmax", "", "right", "", 3, 3))
     box = classroom.progress_map("00")
     assert box.sentence == "3 of 9 points."
+    assert box.heading == "Progress · 00_sample"
     rows = {row[0]: row for row in box.parts[0].rows}
-    assert rows["softmax"] == ("softmax", "00_sample", "✔ solved", "3 of 3", "1", "0 of 3")
-    assert rows["rescale"][2] == "○ open"
+    assert rows["softmax"] == ("softmax", "✔ solved", "3 of 3", "1", "0 of 3")
+    assert rows["rescale"][1] == "○ open"
     assert classroom.progress_map("17").sentence.startswith("No lesson begins with '17'")
+
+
+def test_the_map_of_several_lessons_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    lessons = [{"name": name, "exercises": [{"name": f"in_{name}", "points": 2}]} for name in ("00_a", "01_b")]
+    monkeypatch.setattr(classroom.notebook, "ask", lambda _: {"lessons": lessons})
+    table = classroom.progress_map().parts[0]
+    assert table.head[:2] == ("exercise", "lesson")
+    assert [row[:2] for row in table.rows] == [("in_00_a", "00_a"), ("in_01_b", "01_b")]
 
 
 def test_the_check_does_not_trust_the_notebook(
@@ -266,7 +275,6 @@ def test_a_notebook_file_is_matched_by_grade_id_and_then_by_name(sample_course: 
         "promoted": "not attempted",
         "half_life": "right",
     }
-    assert stored("softmax") == progress.Record(attempts=1, points=3, solved=True)
     assert json.loads(json.dumps(verdicts["softmax"].to_dict()))["points"] == 3
 
 

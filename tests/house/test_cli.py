@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from classroom import cli, doctor, workspace
+from classroom import cli, doctor, progress
+from classroom import workspace as student_folder
 from classroom.doctor import Finding
 
 WIDE = {"COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
@@ -33,7 +34,9 @@ def shell(*arguments: str) -> subprocess.CompletedProcess:
 def started(monkeypatch: pytest.MonkeyPatch) -> list:
     """Instead of JupyterLab: a list of the commands and environments it would have been started with."""
     calls = []
-    monkeypatch.setattr(workspace, "run_lab", lambda command, environment: calls.append((command, environment)) or 0)
+    monkeypatch.setattr(
+        student_folder, "run_lab", lambda command, environment: calls.append((command, environment)) or 0
+    )
     return calls
 
 
@@ -98,7 +101,6 @@ def test_lab_tells_what_an_update_did(small_course: Path, workspace: Path, start
 
 
 def test_the_map_shows_minutes_points_and_progress(small_course: Path, workspace: Path) -> None:
-    from classroom import progress
     from classroom.verdict import Verdict
 
     assert "0 of 1" in gradschool("lessons").output
@@ -137,6 +139,23 @@ def test_check_says_of_every_answer_what_is_wrong_with_it(small_course: Path, wo
         assert result.exit_code == code
     assert "2/2" in gradschool("lessons").output
     assert gradschool("check").output.startswith("00 A first lesson")
+    assert progress.read()[0]["double"].attempts == 3  # the empty cell was none
+
+
+def test_check_says_when_an_attempt_could_not_be_counted(
+    small_course: Path, workspace: Path, started: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gradschool("lab")
+    monkeypatch.setattr(progress, "note", lambda verdict: "Progress could not be kept (disk full).")
+    assert "Progress could not be kept (disk full)." in gradschool("check", "00").output
+
+
+def test_another_workspace_stays_in_what_is_to_be_typed(small_course: Path, workspace: Path, tmp_path: Path) -> None:
+    """The variable of the test names the workspace `a student/gradschool`, with a space in it."""
+    assert f'`gradschool lab 00 --dir "{workspace}"` opens a lesson' in gradschool("lessons").output
+    elsewhere = tmp_path / "elsewhere"
+    assert f"`gradschool lab --dir {elsewhere}` puts" in shell("check", "00", "--dir", str(elsewhere)).stderr
+    assert student_folder.lab_line(Path("~/gradschool").expanduser()) == "gradschool lab"
 
 
 def test_author_build_says_what_it_wrote(small_course: Path) -> None:

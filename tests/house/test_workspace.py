@@ -5,9 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from itertools import product
 from pathlib import Path, PurePosixPath
 
@@ -20,6 +17,7 @@ from classroom import course
 from classroom import workspace as student_folder
 from classroom.files import write_atomically
 from classroom.workspace import Fingerprint, Step, decide
+from tests.house import server
 
 EXERCISES = PurePosixPath("00_first/exercises.ipynb")
 LESSON = PurePosixPath("00_first/lesson.ipynb")
@@ -261,7 +259,7 @@ def test_reset_gives_a_whole_lesson_back_even_if_it_is_broken(small_course: Path
 
 def test_reset_says_what_it_cannot_find(small_course: Path, workspace: Path) -> None:
     lesson = course.find_lesson("00")
-    with pytest.raises(student_folder.WorkspaceError, match="`gradschool lab` puts it there"):
+    with pytest.raises(student_folder.WorkspaceError, match=r"`gradschool lab --dir .*` puts it there"):
         student_folder.reset(workspace, lesson, "double")
     _update(workspace)
     with pytest.raises(student_folder.WorkspaceError, match="no exercise 'duoble' in exercises"):
@@ -312,42 +310,21 @@ def test_jupyterlab_opens_on_the_workspace_with_this_python(
     environment = student_folder.lab_environment(
         workspace, {**os.environ, "HOME": str(home), "JUPYTER_RUNTIME_DIR": str(runtime), "JUPYTER_TOKEN": "t"}
     )
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as lab:
         try:
-            address = _wait_for_server(runtime, server)
-            specs = _get(f"{address}api/kernelspecs")
-            setting = _get(f"{address}lab/api/settings/@jupyterlab/apputils-extension:notification")
-            listing = _get(f"{address}api/contents/00_first")
-            with urllib.request.urlopen(f"{address}?token=t") as landing:
-                opened = landing.url
+            address = server.wait_for(runtime, lab)
+            specs = server.ask(f"{address}api/kernelspecs")
+            setting = server.ask(f"{address}lab/api/settings/@jupyterlab/apputils-extension:notification")
+            listing = server.ask(f"{address}api/contents/00_first")
+            opened = server.landing_page(address)
         finally:
-            server.terminate()
+            lab.terminate()
     assert specs["kernelspecs"]["python3"]["spec"]["argv"][0] == sys.executable
     assert setting["schema"]["properties"]["fetchNews"]["default"] == "false"
     assert setting["schema"]["properties"]["checkForUpdates"]["default"] is False
     assert {entry["name"] for entry in listing["content"]} == {"lesson.ipynb", "exercises.ipynb", "data"}
     assert "/lab/tree/00_first/lesson.ipynb" in opened
     assert not (home / ".jupyter" / "lab").exists()
-
-
-def _wait_for_server(runtime: Path, server: subprocess.Popen) -> str:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        for file in runtime.glob("jpserver-*.json"):
-            try:
-                address = json.loads(file.read_text())["url"]
-                _get(f"{address}api/status")
-                return address
-            except (json.JSONDecodeError, urllib.error.URLError):
-                pass  # the file is half written, or written before the server listens
-        time.sleep(0.1)
-    raise AssertionError("JupyterLab did not start")
-
-
-def _get(url: str) -> dict:
-    request = urllib.request.Request(url, headers={"Authorization": "token t"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
 
 
 def _update(folder: Path) -> list[student_folder.Change]:
