@@ -37,11 +37,15 @@ class Named:
 
 @dataclass(frozen=True)
 class Difference:
-    """Where two results part: `kind` is "type", "shape", "dtype", "keys", "open", "nan" or "value"."""
+    """Where two results part: `kind` is "type", "shape", "dtype", "keys", "open", "nan" or "value".
+
+    `word` is the string that came where another one was wanted.
+    """
 
     kind: str
     path: Path
     text: str
+    word: Any = ""
 
 
 ARTICLES = {"tensor": "a kernel tensor", "array": "a NumPy array", "number": "a number"}
@@ -181,7 +185,7 @@ def value_difference(wanted: Any, got: Any, tolerance: float, path: Path = ()) -
         return next((each for each in differences if each), None)
     if word(wanted) == word(got):
         return None
-    return Difference("value", path, f"is {word(got)!r}, which is not right")
+    return Difference("value", path, f"is {word(got)!r}, which is not right", word(got))
 
 
 def word(value: Any) -> Any:

@@ -19,6 +19,8 @@ MOST_NUMBERS = 3000
 # How many entries are shown of a list, tuple or dict, and of those inside it.
 MOST_ENTRIES = (20, 8, 8)
 DEEPEST_SHOWN = len(MOST_ENTRIES) - 1
+# Up to so many words to choose from are listed.
+MOST_CHOICES = 6
 
 ENDINGS = {
     "flood": "{name} printed more than 10 MB: take the print out of the loop.",
@@ -109,6 +111,10 @@ def lasting(exercise: Exercise, parameter: str) -> str:
 def wrong(exercise: Exercise, found: Difference, circumstance: str) -> str:
     """A result that differs from the reference's; the value of a value is never given away."""
     if exercise.is_value and found.kind in ("value", "nan", "shape"):
+        if found.word and exercise.choices and found.word not in exercise.choices:
+            few = f"choose {', '.join(exercise.choices[:-1])} or {exercise.choices[-1]}"
+            advice = few if len(exercise.choices) <= MOST_CHOICES else "copy one letter for letter"
+            return f"{subject(exercise, found.path)} is {found.word!r}, which is not on offer: {advice}."
         return f"{subject(exercise, found.path)} is not right yet."
     return f"{subject(exercise, found.path)} {found.text}{circumstance}."
 

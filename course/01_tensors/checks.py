@@ -415,6 +415,7 @@ exercises = [
     Exercise(
         view_or_copy,
         title="View or copy?",
+        choices=("view", "copy"),
         points=2,
         misconceptions=(
             slice_copies,
@@ -461,6 +462,18 @@ exercises = [
     Exercise(
         equivalents,
         title="The same thing elsewhere",
+        choices=(
+            "C.element_max",
+            "C.splice",
+            "autograd.record()",
+            "keras.ops.concatenate",
+            "node.eval()",
+            "node.grad()",
+            "session.run",
+            "tf.enable_eager_execution()",
+            "tf.reduce_max",
+            "x.attach_grad()",
+        ),
         points=2,
         misconceptions=(
             mxnet_swapped,

@@ -543,6 +543,7 @@ exercises = [
         frameworks,
         title="The same four steps in other frameworks",
         points=1,
+        choices=("leaf", "record", "forward", "backward", "eager", "graph first"),
         misconceptions=(
             attach_grad_records,
             recording_makes_leaves,

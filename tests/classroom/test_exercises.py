@@ -79,6 +79,13 @@ def test_every_misconception_gets_its_own_sentence(exercise: Exercise) -> None:
             assert (verdict.misconception, verdict.sentence) == (wrong.name, wrong.sentence)
 
 
+def test_the_right_and_the_wrong_words_are_among_those_to_choose_from(exercise: Exercise) -> None:
+    if exercise.choices:
+        for function in (exercise.function, *exercise.misconceptions):
+            words = {word for word in function().values() if isinstance(word, str)}
+            assert words <= set(exercise.choices), function.__name__
+
+
 def test_misconceptions_and_hints_are_complete(exercise: Exercise) -> None:
     sentences = [wrong.sentence for wrong in exercise.wrong]
     assert len(sentences) >= 4

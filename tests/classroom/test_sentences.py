@@ -213,6 +213,11 @@ def test_values_to_fill_in(answer) -> None:
         ),
         (("float32", ..., 3), "Entry 'bool + int64' of promoted is still open: write your answer in place of `...`."),
         (("float32", "int64", 4), "Entry 'items' of promoted is not right yet."),
+        (
+            ("single", "int64", 3),
+            "Entry 'int64 + float32' of promoted is 'single', which is not on offer: "
+            "choose bool, int64, float32 or float64.",
+        ),
         (("float32", 64, 3), "Entry 'bool + int64' of promoted is a number where a string is wanted."),
         (("float64", "int64", 4), "NumPy widens to float64 here; the kernel keeps the dtype of the floating operand."),
         (right, "promoted is as it should be."),

@@ -266,6 +266,7 @@ exercises = [
         promoted,
         title="Which dtype?",
         points=1,
+        choices=("bool", "int64", "float32", "float64"),
         misconceptions=(numpy_rule, first_operand, all_bool, off_by_one),
         hints=HINTS,
     ),
