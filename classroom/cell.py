@@ -70,6 +70,19 @@ def names(source: str) -> set[str]:
     return found | {node.arg for node in nodes if isinstance(node, ast.arg)} | set(defined(tree) if tree else ())
 
 
+def borrowed(tree: ast.Module, forbidden: Iterable[str]) -> tuple[str, int] | None:
+    """The first of the `forbidden` functions that a cell takes from a library or object, and its line; None if none."""
+    forbidden = set(forbidden)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in forbidden:
+            return ast.unparse(node) if isinstance(node.value, ast.Name) else f".{node.attr}", node.lineno
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if alias.name in forbidden:
+                    return alias.name, node.lineno
+    return None
+
+
 def similar(name: str, candidates: Iterable[str]) -> str:
     """The candidate that `name` was probably meant to be, "" where none comes near; capitals do not count."""
     by_letters = {each.lower(): each for each in candidates if each != name}

@@ -36,6 +36,11 @@ def unreadable(problem: str, line: int | None, source: str) -> str:
     return f"Python cannot read {where} of your cell: {problem}.".replace("the cell of your cell", "your cell")
 
 
+def by_library(exercise: Exercise, name: str, line: int) -> str:
+    """A cell that has the work done which it is to do itself."""
+    return f"{exercise.name} uses {name} (line {line}), which does the work for you: write the steps yourself."
+
+
 def ending(exercise: Exercise, ended: str, code: int | None, seconds: float) -> str:
     """A run that did not come to its end."""
     if ended == "time":

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from classroom import diagnosis, program, sandbox
-from classroom.cell import LONGEST, Cell, defined, is_stub, prepare
+from classroom.cell import LONGEST, Cell, borrowed, defined, is_stub, prepare
 from classroom.compare import (
     LONGEST_NAME,
     Difference,
@@ -197,6 +197,8 @@ def _without_running(exercise: Exercise, cell: Cell) -> tuple[str, str] | None:
     statement = defined(cell.tree).get(exercise.name)
     if statement is not None and is_stub(statement):
         return NOT_ATTEMPTED, diagnosis.NOT_ATTEMPTED.format(name=exercise.name)
+    if found := borrowed(cell.tree, exercise.without):
+        return WRONG, diagnosis.by_library(exercise, *found)
     return None
 
 

@@ -138,6 +138,7 @@ class Exercise:
         dtypes: the dtypes in which every case is run.
         devices: where the reference works; a check runs on the first, the tests on all.
         wide_reference: expect the values of the reference in float64; False where the dtype's rounding is the point.
+        without: functions and methods by name that an answer may not use, since they are what it is to do itself.
         choices: the words to choose from, where a value's strings are such; another word is told so.
         tolerance: largest difference by dtype, relative to the larger of 1 and the largest expected magnitude.
         seconds: wall-clock limit of the whole run.
@@ -157,6 +158,7 @@ class Exercise:
     dtypes: tuple[str, ...] = ("float64", "float32")
     devices: tuple[str, ...] = ("cpu", "strict")
     wide_reference: bool = True
+    without: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     tolerance: dict[str, float] = field(default_factory=TOLERANCE.copy)
     seconds: float = 10.0

@@ -458,6 +458,7 @@ exercises = [
     Exercise(
         softmax,
         title="Probabilities from logits",
+        without=("softmax", "log_softmax"),
         points=3,
         cases=softmax_cases,
         misconceptions=(
@@ -482,6 +483,7 @@ exercises = [
     Exercise(
         crossentropy,
         title="The loss of a batch",
+        without=("cross_entropy",),
         points=3,
         cases=crossentropy_cases,
         tolerance=ROUNDING_OF_LARGE_LOGITS,
@@ -513,6 +515,7 @@ exercises = [
     Exercise(
         crossentropy_gradient,
         title="The push on each logit",
+        without=("cross_entropy", "backward", "grad"),
         points=2,
         cases=crossentropy_gradient_cases,
         uses=("softmax",),
@@ -537,6 +540,7 @@ exercises = [
     Exercise(
         soft_crossentropy,
         title="Targets that are distributions",
+        without=("cross_entropy",),
         points=2,
         cases=soft_crossentropy_cases,
         tolerance=ROUNDING_OF_LARGE_LOGITS,

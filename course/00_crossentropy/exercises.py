@@ -44,7 +44,7 @@ check("softmax")
 #
 # `crossentropy(logits, labels)` is the mean negative log-likelihood, one number: logits $(B, C)$, labels $(B)$ of whole
 # numbers from 0 to $C - 1$. A label that the network holds to be almost impossible must cost what it costs, not `inf`.
-# `kernel.logsumexp` and `kernel.gather` are yours to use.
+# `kernel.logsumexp` and `kernel.gather` are yours to use; `kernel.cross_entropy` would do it all, so leave it out.
 #
 # The logits above with the labels `[0, 2]` give `1.2887`.
 

@@ -458,6 +458,7 @@ exercises = [
     Exercise(
         linear_vjp,
         title="Three rules of a linear layer",
+        without=("backward", "grad"),
         points=3,
         cases=linear_vjp_cases,
         misconceptions=(

@@ -198,6 +198,20 @@ def test_changing_an_argument_on_purpose(answer) -> None:
     assert verdict.sentence == "rescale leaves an argument weights that is 7 at [0] where 0.9 is expected."
 
 
+@pytest.mark.parametrize(
+    ("cell", "name"),
+    [
+        ("def softmax(logits):\n    return kernel.softmax(logits)", "kernel.softmax (line 2)"),
+        ("def softmax(logits):\n    return kernel.exp((logits * 1).log_softmax(1))", ".log_softmax (line 2)"),
+        ("from kernel import softmax as s\ndef softmax(logits):\n    return s(logits)", "softmax (line 1)"),
+    ],
+)
+def test_an_answer_that_lets_the_library_do_the_work(answer, cell: str, name: str) -> None:
+    verdict = answer("softmax", cell)
+    assert (verdict.status, verdict.points) == ("wrong", 0)
+    assert verdict.sentence == f"softmax uses {name}, which does the work for you: write the steps yourself."
+
+
 def test_values_to_fill_in(answer) -> None:
     assert answer("half_life", "half_life = 1 / 2").status == "right"
     assert answer("half_life", "half_life = ...").status == "not attempted"
@@ -239,10 +253,11 @@ def test_the_seed_repeats_the_inputs(answer) -> None:
 
 
 def test_numbers_that_look_alike_are_shown_with_more_decimals_only_if_they_differ(answer) -> None:
-    nearly = answer("softmax", softmax("return kernel.softmax(logits, axis=1) + 1e-6"))
+    work = "e = kernel.exp(logits - logits.max(axis=1, keepdims=True)); p = e / e.sum(axis=1, keepdims=True); "
+    nearly = answer("softmax", softmax(f"{work}return p + 1e-6"))
     assert [row[1] for row in nearly.table[1:]] == [
         "[[0.09003057 0.24472847 0.66524096]]",
         "[[0.09003157 0.24472947 0.66524196]]",
     ]
-    array = answer("softmax", softmax("return kernel.softmax(logits, axis=1).detach().numpy()"))
+    array = answer("softmax", softmax(f"{work}return p.detach().numpy()"))
     assert [row[1] for row in array.table[1:]] == ["[[0.09   0.2447 0.6652]]"] * 2

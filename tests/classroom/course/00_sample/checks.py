@@ -230,6 +230,7 @@ exercises = [
     Exercise(
         softmax,
         title="Probabilities from logits",
+        without=("softmax", "log_softmax"),
         points=3,
         cases=softmax_cases,
         misconceptions=(without_shift, down_the_batch, over_everything, the_logarithm),
