@@ -68,6 +68,15 @@ def _not_empty(x, axis):
         )
 
 
+def _wide(x):
+    """x for a sum of squares, which in halves would overflow at 256."""
+    return x.astype("float32") if x.dtype == "float16" else x
+
+
+def _in(dtype, value):
+    return value if value.dtype == dtype else value.astype(dtype)
+
+
 def _one_axis(axis):
     if isinstance(axis, tuple):
         raise DtypeError(f"axis must be one whole number here, since an index counts along one axis; {axis} came.")
@@ -128,7 +137,7 @@ class var(Op):
         return (ArrayType(x.shape, dtype),), (ArrayType(reduced(x.shape, axis, keepdims), dtype),)
 
     def forward(xp, x, out=None, axis=None, keepdims=False, correction=0):
-        return deliver(xp, xp.var(x, axis=axis, keepdims=keepdims, ddof=correction), out)
+        return deliver(xp, _in(x.dtype, xp.var(_wide(x), axis=axis, keepdims=keepdims, ddof=correction)), out)
 
     def _x(xp, g, y, x, axis=None, keepdims=False, correction=0):
         deviation = x - xp.mean(x, axis=axis, keepdims=True)
@@ -149,7 +158,8 @@ class norm(Op):
         return (x,), (ArrayType(reduced(x.shape, axis, keepdims), x.dtype),)
 
     def forward(xp, x, out=None, axis=None, keepdims=False):
-        return deliver(xp, xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims)), out)
+        wide = _wide(x)
+        return deliver(xp, _in(x.dtype, xp.sqrt(xp.sum(wide * wide, axis=axis, keepdims=keepdims))), out)
 
     def _x(xp, g, y, x, axis=None, keepdims=False):
         scale = g / xp.where(y == 0, xp.ones_like(y), y)

@@ -647,3 +647,9 @@ def test_composites():
         kernel.mm(x, x[0])
     with pytest.raises(ShapeError, match=r"t: .*\(1, 2, 2\)"):
         kernel.zeros(1, 2, 2).t()
+
+
+def test_sums_of_squares_of_halves_do_not_overflow():
+    x = kernel.tensor([300.0, 400.0]).half()
+    assert x.norm().item() == 500 and x.norm().dtype == kernel.float16
+    assert kernel.tensor([300.0, 800.0]).half().var().item() == 62496  # the half nearest to 62500, as in PyTorch
