@@ -585,8 +585,12 @@ def test_gpu(name: str):
 @pytest.mark.parametrize("dtype", SMALL_FLOATS)
 @every_op
 def test_no_other_float_appears(name: str, dtype: str, monkeypatch: pytest.MonkeyPatch):
-    """Of float32 or float16 operands nothing is computed in another float dtype, in between or in gradients."""
+    """Of float32 or float16 operands nothing is computed in another float dtype, in between or in gradients.
+
+    Except that sums of squares of halves, which would overflow, are computed in single precision.
+    """
     made: set[str] = set()
+    allowed = {dtype, "float32"} if name in ("norm", "var") else {dtype}
     plain_init = StrictArray.__init__
 
     def watch(self: StrictArray, array: numpy.ndarray) -> None:
@@ -602,7 +606,7 @@ def test_no_other_float_appears(name: str, dtype: str, monkeypatch: pytest.Monke
             call.op.forward(call.xp, *call.arrays, **call.attributes)
             for i, rule, _ in call.rules():
                 call.pull(i, rule)
-        assert not made & ({"float16", "float32", "float64"} - {dtype}), (sample, made)
+        assert not made & ({"float16", "float32", "float64"} - allowed), (sample, made)
         operands = tensors_of(sample, requires_grad=True)
         total = cost(run(name, sample, operands=operands))
         if total is None:
