@@ -213,9 +213,9 @@ _age = operator.attrgetter("serial")
 def unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
     """The gradient of a stretched operand: summed over the axes along which it was repeated."""
     axes = _stretched(g.shape, shape)
-    if axes == (0,) and len(g.shape) == 2:
-        return xp.sum_rows(g).reshape(shape)
-    return g.sum(axis=axes).reshape(shape) if axes else g.reshape(shape)
+    if axes:
+        g = xp.sum_rows(g) if axes == (0,) and len(g.shape) == 2 else g.sum(axis=axes)
+    return g if g.shape == shape else g.reshape(shape)
 
 
 @functools.lru_cache(4096)
