@@ -8,15 +8,15 @@ from typing import Any
 import numpy
 
 from .errors import DtypeError, show
-from .op import DEFAULT_FLOAT, DTYPES, dtype_of, is_float, require_number, require_sizes, require_whole
+from .op import DEFAULT_FLOAT, DTYPES, dtype_of, is_float, require_fits, require_number, require_sizes, require_whole
 from .tensor import Tensor, _host_array, _wrap
 from .xp import Generator, default_generator
 from .xp import device as device_of
 
 
-def _place(host: numpy.ndarray, device: Any, requires_grad: bool) -> Tensor:
-    place = device_of("cpu" if device is None else device)
-    result = _wrap(host if place.kind == "cpu" else place.from_host(host), place)
+def _put(host: numpy.ndarray, device: Any, requires_grad: bool) -> Tensor:
+    there = device_of("cpu" if device is None else device)
+    result = _wrap(host if there.kind == "cpu" else there.from_host(host), there)
     return result.requires_grad_() if requires_grad else result
 
 
@@ -61,7 +61,7 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     """
     if device is None and isinstance(data, Tensor):
         device = data.device
-    return _place(_host_array("tensor", data, dtype), device, requires_grad)
+    return _put(_host_array("tensor", data, dtype), device, requires_grad)
 
 
 def from_numpy(array: numpy.ndarray) -> Tensor:
@@ -92,7 +92,7 @@ def empty(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_
     >>> kernel.empty(2, 3).shape
     (2, 3)
     """
-    return _place(numpy.empty(_sizes("empty", sizes), _dtype("empty", dtype)), device, requires_grad)
+    return _put(numpy.empty(_sizes("empty", sizes), _dtype("empty", dtype)), device, requires_grad)
 
 
 def zeros(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -101,7 +101,7 @@ def zeros(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_
     >>> kernel.zeros(2)
     tensor([0., 0.])
     """
-    return _place(numpy.zeros(_sizes("zeros", sizes), _dtype("zeros", dtype)), device, requires_grad)
+    return _put(numpy.zeros(_sizes("zeros", sizes), _dtype("zeros", dtype)), device, requires_grad)
 
 
 def ones(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -110,7 +110,7 @@ def ones(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_g
     >>> kernel.ones(2)
     tensor([1., 1.])
     """
-    return _place(numpy.ones(_sizes("ones", sizes), _dtype("ones", dtype)), device, requires_grad)
+    return _put(numpy.ones(_sizes("ones", sizes), _dtype("ones", dtype)), device, requires_grad)
 
 
 def full(shape: Any, value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -122,7 +122,8 @@ def full(shape: Any, value: Any, dtype: Any = None, device: Any = None, requires
     sizes = _sizes("full", shape if isinstance(shape, tuple | list) else (shape,))
     require_number("full: argument value", value)
     kind = _host_array("full", value, None).dtype if dtype is None else _dtype("full", dtype)
-    return _place(numpy.full(sizes, value, kind), device, requires_grad)
+    require_fits("full: argument value", value, kind)
+    return _put(numpy.full(sizes, value, kind), device, requires_grad)
 
 
 def eye(
@@ -135,7 +136,7 @@ def eye(
             [0., 1.]])
     """
     rows, columns = _sizes("eye", (n, n if m is None else m))
-    return _place(numpy.eye(rows, columns, dtype=_dtype("eye", dtype)), device, requires_grad)
+    return _put(numpy.eye(rows, columns, dtype=_dtype("eye", dtype)), device, requires_grad)
 
 
 def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None, device: Any = None) -> Tensor:
@@ -151,8 +152,8 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
         raise DtypeError("arange: step must not be 0.")
     _sizes("arange", (max(0, math.ceil((stop - start) / step)),))
     if dtype is None:
-        dtype = DEFAULT_FLOAT if any(isinstance(v, float) for v in (start, stop, step)) else "int64"
-    return _place(numpy.arange(start, stop, step).astype(_dtype("arange", dtype)), device, False)
+        dtype = DEFAULT_FLOAT if any(isinstance(v, float | numpy.floating) for v in (start, stop, step)) else "int64"
+    return _put(numpy.arange(start, stop, step).astype(_dtype("arange", dtype)), device, False)
 
 
 def linspace(start: float, stop: float, steps: int = 50, dtype: Any = DEFAULT_FLOAT, device: Any = None) -> Tensor:
@@ -164,7 +165,7 @@ def linspace(start: float, stop: float, steps: int = 50, dtype: Any = DEFAULT_FL
     _numbers("linspace", start=start, stop=stop)
     require_whole("linspace: argument steps", steps)
     (count,) = _sizes("linspace", (steps,))
-    return _place(numpy.linspace(start, stop, count).astype(_dtype("linspace", dtype)), device, False)
+    return _put(numpy.linspace(start, stop, count).astype(_dtype("linspace", dtype)), device, False)
 
 
 def rand(
@@ -204,7 +205,7 @@ def _draw(name: str, method: str, sizes: tuple, dtype: Any, device: Any, require
         raise DtypeError(f"{name}: a float dtype was expected, but {kind} came; use randint for whole numbers.")
     drawn = numpy.dtype("float32") if kind == "float16" else kind  # NumPy draws no halves
     host = getattr(_host_generator(name, generator), method)(_sizes(name, sizes), dtype=drawn)
-    return _place(numpy.asarray(host).astype(kind, copy=False), device, requires_grad)
+    return _put(numpy.asarray(host).astype(kind, copy=False), device, requires_grad)
 
 
 def randint(low: int, high: int, shape: Any, device: Any = None, generator: Generator | None = None) -> Tensor:
@@ -220,4 +221,4 @@ def randint(low: int, high: int, shape: Any, device: Any = None, generator: Gene
         raise DtypeError(f"randint: high must be above low, both in 64 bits, but low {low} and high {high} came.")
     sizes = _sizes("randint", shape if isinstance(shape, tuple | list) else (shape,))
     host = _host_generator("randint", generator).integers(low, high, sizes)
-    return _place(numpy.asarray(host, numpy.int64), device, False)
+    return _put(numpy.asarray(host, numpy.int64), device, False)

@@ -85,7 +85,7 @@ def _look_up(op: type[Op], operands: tuple) -> tuple[list, tuple, int]:
             wanted |= operand._requires_grad << i
         else:
             if type(operand) not in NUMBERS:
-                operand = _plain_number(op, i, operand)
+                operand = _plain_number(op.name, op.argument(i), operand)
             arrays.append(operand)
             key.append(type(operand))
     return arrays, tuple(key), wanted

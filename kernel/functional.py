@@ -424,13 +424,13 @@ def sum_rows(x: Any) -> Any:
     return sum(x, 0)
 
 
-def unit_step(x: Any) -> Any:
-    """1 where x > 0, else 0, in the dtype of x.
+def gate(g: Any, y: Any) -> Any:
+    """g where y > 0, else 0: what comes back through relu.
 
-    >>> kernel.functional.unit_step(kernel.tensor([-1.0, 0.0, 2.0]))
-    tensor([0., 0., 1.])
+    >>> kernel.functional.gate(kernel.tensor([5.0, math.inf]), kernel.tensor([2.0, 0.0]))
+    tensor([5., 0.])
     """
-    return (x > 0).astype(x.dtype)
+    return where(y > 0, g, 0)
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
@@ -542,7 +542,7 @@ def norm(
     >>> kernel.norm(kernel.tensor([3.0, 4.0]))
     tensor(5.)
     """
-    if isinstance(p, int | float):
+    if isinstance(p, int | float | numpy.integer | numpy.floating):
         if p == 2:
             return _over(reduce.norm, x, axis, dim, keepdims, keepdim)
         if p == 1:
@@ -819,6 +819,7 @@ def pad(x: Any, widths: Any, value: float = 0) -> Any:
         pairs = [widths[k : k + 2] for k in range(0, len(widths), 2)][::-1]
         widths = ((0, 0),) * (ndim - len(pairs)) + tuple(pairs)
     value = value.item() if isinstance(value, numpy.generic) else value
+    value = 0.0 if isinstance(value, float) and value == 0 else value  # -0.0 equals it, and so would pass for it
     return apply(shapes.pad, x, widths=widths, value=value)
 
 
@@ -864,7 +865,7 @@ def split(x: Any, parts: int | Sequence[int], dim: int = 0, *, axis: int | None 
     where_ = _axis_of("split", where_, ndim)
     total = x.shape[where_]
     even = not isinstance(parts, list | tuple)
-    if even and (isinstance(parts, bool) or not isinstance(parts, int)):
+    if even and (isinstance(parts, bool) or not isinstance(parts, int | numpy.integer)):
         raise DtypeError(f"split: a whole number or a list of them was expected, but {show(parts)} came.")
     if even and parts <= 0:
         raise ShapeError(f"split: the parts must be positive, but {parts} came.")
@@ -937,16 +938,31 @@ def getitem(x: Any, index: Any) -> Any:
 
 def _index(name: str, x: Any, index: Any) -> tuple[tuple, list]:
     """An index of x as (pattern, index tensors of whole numbers): a boolean tensor becomes its positions."""
-    entries = []
-    for entry in index if isinstance(index, tuple) else (index,):
-        if isinstance(entry, list | numpy.ndarray):
-            kind = "list" if isinstance(entry, list) else "NumPy array"
-            raise DtypeError(f"{name}: a {kind} is no index; make it a tensor with kernel.tensor(…).")
-        if hasattr(type(entry), "_apply") and entry.dtype == bool:
-            entries.extend(_positions(name, x, entry, entries))
-        else:
-            entries.append(entry)
+    given = index if isinstance(index, tuple) else (index,)
+    axes = [_axes_taken(name, entry) for entry in given]
+    left = x.ndim - builtins.sum(axes)  # what a ... stands for
+    entries, axis = [], 0
+    for entry, taken in zip(given, axes, strict=True):
+        if _is_mask(entry):
+            entries.extend(_positions(name, x, entry, axis))
+        elif entry is not Ellipsis or left or not builtins.any(hasattr(type(e), "_apply") for e in given):
+            entries.append(entry)  # beside index tensors NumPy takes even a ... of no axes for something between them
+        axis += left if entry is Ellipsis else taken
     return _pattern(name, tuple(entries))
+
+
+def _is_mask(entry: Any) -> bool:
+    return hasattr(type(entry), "_apply") and entry.dtype == bool
+
+
+def _axes_taken(name: str, entry: Any) -> int:
+    """How many axes of a tensor an entry of its index is about."""
+    if isinstance(entry, list | numpy.ndarray):
+        kind = "list" if isinstance(entry, list) else "NumPy array"
+        raise DtypeError(f"{name}: a {kind} is no index; make it a tensor with kernel.tensor(…).")
+    if entry is None or entry is Ellipsis:
+        return 0
+    return entry.ndim if _is_mask(entry) else 1
 
 
 def _pattern(name: str, index: Any) -> tuple[tuple, list]:
@@ -957,11 +973,10 @@ def _pattern(name: str, index: Any) -> tuple[tuple, list]:
         raise type(error)(f"{name}: {error}") from None
 
 
-def _positions(name: str, x: Any, mask: Any, before: list) -> list:
-    """A boolean index as one index tensor of whole numbers per axis of the mask."""
-    start = builtins.sum(1 for entry in before if entry is not None)
-    if Ellipsis not in before and mask.shape != x.shape[start : start + mask.ndim]:
-        wanted = x.shape[start : start + mask.ndim]
+def _positions(name: str, x: Any, mask: Any, axis: int) -> list:
+    """A boolean index that begins at ``axis``, as one index tensor of whole numbers per axis of the mask."""
+    wanted = x.shape[axis : axis + mask.ndim]
+    if mask.shape != wanted:
         raise ShapeError(
             f"{name}: a boolean index should have shape {spell(wanted)} because x has shape {spell(x.shape)}, but it "
             f"has shape {spell(mask.shape)}."

@@ -73,8 +73,7 @@ class Kind(ArrayType):
     So that a call is known by the identity of its operands' kinds, without looking at shapes and dtypes again.
     """
 
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
+    __eq__, __ne__, __hash__ = object.__eq__, object.__ne__, object.__hash__
     device: Device
     direct: bool  # floats that the host computes with: what fits may be written straight into their memory
 
@@ -111,8 +110,8 @@ def dtype_of(what: str, dtype: Any) -> numpy.dtype:
     (dtype('float32'), dtype('int64'))
     """
     found = None
-    if dtype is not None:  # which NumPy takes for float64
-        with contextlib.suppress(TypeError):
+    if isinstance(dtype, str | type | numpy.dtype):  # of all else NumPy would guess: of None float64
+        with contextlib.suppress(TypeError, ValueError, SyntaxError):
             found = numpy.dtype(TENSOR_TYPES.get(dtype, dtype) if isinstance(dtype, str) else dtype)
     if found is None or found not in DTYPES:
         came = show(dtype) if found is None else found
@@ -231,8 +230,27 @@ def require_whole(what: str, value: Any) -> None:
 
 def require_number(what: str, value: Any) -> None:
     """Raise unless ``value`` is one number, Python's or NumPy's."""
-    if not isinstance(value, bool | int | float | numpy.number | numpy.bool):
+    if not isinstance(value, bool | int | float | numpy.integer | numpy.floating | numpy.bool):
         raise DtypeError(f"{what} must be a number, but {show(value)} came.")
+
+
+def require_fits(what: str, values: Any, dtype: numpy.dtype) -> None:
+    """Raise unless numbers (one, or a NumPy array of them) can be written in ``dtype``: whole numbers have an end.
+
+    >>> require_fits("full: argument value", 300, numpy.dtype("uint8"))
+    Traceback (most recent call last):
+    ...
+    kernel.errors.DtypeError: full: argument value 300 does not fit into uint8, which holds 0 to 255.
+    """
+    if dtype.kind not in "iu":
+        return
+    array = numpy.asarray(values)
+    if array.dtype.kind == "b" or array.size == 0:
+        return
+    limits = numpy.iinfo(dtype)
+    for extreme in (array.max(), array.min()):  # of numbers with a nan among them both are nan
+        if not limits.min <= extreme <= limits.max:
+            raise DtypeError(f"{what} {extreme} does not fit into {dtype}, which holds {limits.min} to {limits.max}.")
 
 
 def require_float(what: str, dtype: Any) -> None:
@@ -334,6 +352,11 @@ class Op:
         if unknown:
             raise TypeError(f"{cls.name}: reads names {sorted(unknown)}, but the op has only {sorted(known)}.")
         registry[cls.name] = cls
+
+    @classmethod
+    def argument(cls, i: int) -> str:
+        """The name of operand ``i``; those of a variadic op share the last."""
+        return cls.arguments[min(i, len(cls.arguments) - 1)]
 
     @staticmethod
     def infer(*types: ArrayType, **attributes: Any) -> tuple[tuple[ArrayType, ...], tuple[ArrayType, ...]]:

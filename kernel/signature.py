@@ -64,7 +64,7 @@ class Record:
         for i in self.needs:
             if op.reads:
                 words.update(op.reads[0 if op.variadic else i].split())
-        named = [op.arguments[min(i, len(op.arguments) - 1)] for i in range(len(inputs))]
+        named = [op.argument(i) for i in range(len(inputs))]
         is_array = [isinstance(t.dtype, numpy.dtype) for t in inputs]
         self.read = tuple(i for i, name in enumerate(named) if name in words and is_array[i])
         self.unread = tuple((i, inputs[i]) for i, name in enumerate(named) if name not in words and is_array[i])

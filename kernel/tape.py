@@ -17,13 +17,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from . import functional
-from .errors import GradError, ShapeError
+from .errors import GradError, ShapeError, show
 from .op import ArrayType, spell
 from .signature import Signature
 from .xp import Device
 
 grad_enabled: contextvars.ContextVar[bool] = contextvars.ContextVar("grad_enabled", default=True)
 serials = itertools.count()
+
+
+_RUNS_ON = (inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+
+
+RETAINED = object()  # the key, among the hooks of a result, of a weak reference to the tensor that retains its gradient
 
 
 class no_grad(contextlib.ContextDecorator):
@@ -42,21 +48,28 @@ class no_grad(contextlib.ContextDecorator):
 
     value = False
 
-    def __call__(self, function: Callable) -> Callable:
-        if inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function):
+    def __init__(self, *misplaced: Any):
+        if misplaced:
             name = type(self).__name__
+            raise GradError(f"{name}: it takes no argument; as a decorator write @kernel.{name}(), with parentheses.")
+        self._before: list[bool] = []
+
+    def __call__(self, function: Callable) -> Callable:
+        if any(asks(function) for asks in _RUNS_ON):
+            name, what = type(self).__name__, getattr(function, "__name__", "this")
             raise GradError(
-                f"{name}: {function.__name__} is a generator or coroutine, which runs on after its call has returned; "
-                f"write `with kernel.{name}():` inside it."
+                f"{name}: {what} is a generator or coroutine, which runs on after its call has returned; write "
+                f"`with kernel.{name}():` inside it."
             )
         return super().__call__(function)
 
     def __enter__(self) -> None:
-        self._tokens = (grad_enabled.set(self.value), getattr(self, "_tokens", None))
+        self._before.append(grad_enabled.get())
+        grad_enabled.set(self.value)
 
     def __exit__(self, *_: object) -> None:
-        token, self._tokens = self._tokens
-        grad_enabled.reset(token)
+        # Set, not reset by a token: a generator may be closed by another thread or task than the one that entered.
+        grad_enabled.set(self._before.pop())
 
     def _recreate_cm(self) -> no_grad:
         return type(self)()  # for each call of a decorated function, in whichever thread
@@ -145,6 +158,8 @@ class Node:
         found = []
         for rule, shape, dtype in rules:
             part = rule(g, output, *saved)
+            if not hasattr(part, "shape"):
+                raise TypeError(f"{self.name}: a gradient rule should return an array, but {show(part)} came.")
             if part.shape != shape:
                 try:
                     part = unbroadcast(self.record.signature.home.xp if lift is None else functional, part, shape)
@@ -242,7 +257,8 @@ def pull_back(
 ) -> dict[Any, Any]:
     """Carry the ``gradient`` of what stands at ``root`` back to the leaves (or to ``targets``); all are places.
 
-    The result holds every leaf that was reached, and of the ``targets`` those inside the graph. Works on arrays; or,
+    The result holds every leaf that was reached, and of the ``targets`` those inside the graph (without targets the
+    tensors that retain their gradient). Works on arrays; or,
     where ``lift`` is given, on tensors made by ``lift(array, place, device)`` and with the kernel's own functions
     instead of xp, so that the walk is recorded in turn. Nothing is written to any tensor: the caller gets the
     gradients, whole or, where this raises, not at all.
@@ -256,13 +272,17 @@ def pull_back(
                 node.check()
     gradients: dict[Any, Any] = {root: gradient}
     found: dict[Any, Any] = {}
+    hooked = False
     for node in order:
         record = node.record
         g = gradients.pop(node, None) if record.single else _several_incoming(gradients, node)
         if g is None:
             continue
         if node.hooks is not None:
-            g = _hooked(node, g, run_hooks)
+            g = _hooked(node, g, run_hooks, lift, found if targets is None else None)
+            hooked = True
+        if hooked:
+            node.check()  # a hook may have written to what was still in order above
         if targets is not None:
             _capture(node, g, targets, found, lift)
         if not record.single:
@@ -306,14 +326,18 @@ def _completed(node: Node, parts: tuple, lift: Callable | None) -> tuple:
     return tuple(completed)
 
 
-def _hooked(node: Node, g: Any, run_hooks: Callable) -> Any:
-    """``g`` after the hooks of the outputs that it reached."""
-    if not isinstance(g, tuple):
-        return run_hooks(node.hooks[0], g, node.signature.device)
-    return tuple(
-        part if part is None or k not in node.hooks else run_hooks(node.hooks[k], part, node.signature.device)
-        for k, part in enumerate(g)
-    )
+def _hooked(node: Node, g: Any, run_hooks: Callable, lift: Callable | None, found: dict | None) -> Any:
+    """``g`` after the hooks of the outputs that it reached; what a tensor retains of it goes into ``found``."""
+    parts = list(g) if isinstance(g, tuple) else [g]
+    for k, hooks in node.hooks.items():
+        if parts[k] is None:
+            continue
+        parts[k] = run_hooks(hooks, parts[k], node.signature.device)
+        tensor = hooks[RETAINED]() if RETAINED in hooks else None
+        if tensor is not None and found is not None:
+            with node.signature.device.guard():
+                found[tensor] = parts[k].clone() if lift else parts[k].copy()
+    return tuple(parts) if isinstance(g, tuple) else parts[0]
 
 
 def _capture(node: Node, g: Any, targets: set, found: dict, lift: Callable | None) -> None:
@@ -332,6 +356,11 @@ def _lifted(node: Node, lift: Callable) -> tuple[list, Any]:
         value if isinstance(value, ArrayType | int | float) else lift(value, edges.get(i), home)
         for i, value in enumerate(node.saved)
     ]
+    for i, dtype in node.signature.casts:
+        if i in edges and not isinstance(node.saved[i], ArrayType):
+            # Kept converted, but the place is that of the operand as it came: the conversion is a step of the history.
+            given = node.signature.inputs[i].dtype
+            saved[i] = lift(node.saved[i].astype(given), edges[i], home).astype(dtype)
     for residual in node.residuals or ():
         constant = residual is not None and residual.dtype.kind != "f"
         saved.append(lift(residual, None, home) if constant else None)

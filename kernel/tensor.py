@@ -21,14 +21,15 @@ from .op import (
     Op,
     dtype_of,
     is_float,
+    require_fits,
     require_number,
     require_sizes,
     spell,
 )
 from .ops import elementwise
 from .ops import shape as shapes
-from .tape import Node, enable_grad, grad_enabled, no_grad, pull_back, serials
-from .xp import Device
+from .tape import RETAINED, Node, enable_grad, grad_enabled, no_grad, pull_back, serials
+from .xp import Device, read_only
 from .xp import device as device_of
 
 _new = object.__new__
@@ -225,19 +226,21 @@ class Tensor:
         return self._array if self.device.kind == "cpu" else self.device.to_host(self._array)
 
     def to(self, target: Any) -> Tensor:
-        """This tensor on another device (always a copy there) or in another dtype; itself if it is there already.
+        """This tensor on another device (always a copy there), in another dtype, or both as another tensor has them.
+
+        Itself if it is there already.
 
         >>> kernel.ones(2).to("cpu").to(kernel.float64)
         tensor([1., 1.], dtype=float64)
         """
-        if isinstance(target, str) and target in map(str, DTYPES):
-            return self.astype(target)
-        if not isinstance(target, str | Device):
-            return self.astype(target)
-        place = device_of(target)
-        if place is self.device:
+        if isinstance(target, Tensor):
+            return self.to(target.device).astype(target.dtype)
+        if not isinstance(target, str | Device) or target in map(str, DTYPES):
+            return self.astype(dtype_of("to: dtype", target))
+        there = device_of(target)
+        if there is self.device:
             return self
-        return functional.transfer(self, source=self.device.name, target=place.name)
+        return functional.transfer(self, source=self.device.name, target=there.name)
 
     def cpu(self) -> Tensor:
         """A copy on the host (itself if it is there already)."""
@@ -382,16 +385,26 @@ class Tensor:
         return tensor
 
     def retain_grad(self) -> None:
-        """Have ``grad`` filled although this tensor is not a leaf."""
+        """Have backward fill ``grad`` of this tensor too, though it is no leaf: with what its hooks have made of it.
+
+        >>> x = kernel.tensor([1.0], requires_grad=True)
+        >>> y = 3 * x
+        >>> y.retain_grad()
+        >>> (y * y).backward()
+        >>> y.grad
+        tensor([6.])
+        """
+        if not self._requires_grad:
+            raise GradError("retain_grad: this tensor requires no gradient, so backward would never find one.")
         if self._place is not None:
-            me = weakref.ref(self)  # the node must not keep the tensor that keeps the node
+            # Weakly: the node must not keep the tensor that keeps the node.
+            self._hooks_of_place()[RETAINED] = weakref.ref(self)
 
-            def keep(g: Tensor) -> None:
-                tensor = me()
-                if tensor is not None:
-                    tensor.grad = g.clone() if tensor.grad is None else tensor.grad + g
-
-            self.register_hook(keep)
+    def _hooks_of_place(self) -> dict:
+        """The hooks of this recorded result, which its node keeps."""
+        node = self.grad_fn
+        node.hooks = {} if node.hooks is None else node.hooks
+        return node.hooks.setdefault(self._place[1] if isinstance(self._place, tuple) else 0, {})
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
         """Call ``hook`` with the gradient of this tensor in every backward; what it returns, if anything, replaces it.
@@ -411,18 +424,19 @@ class Tensor:
         if self._place is None:
             self._hooks = hooks = {} if self._hooks is None else self._hooks
         else:
-            node = self.grad_fn
-            node.hooks = {} if node.hooks is None else node.hooks
-            index = self._place[1] if isinstance(self._place, tuple) else 0
-            hooks = node.hooks.setdefault(index, {})
+            hooks = self._hooks_of_place()
         key = object()
         hooks[key] = hook
-        return lambda: hooks.pop(key, None) and None
+
+        def remove() -> None:
+            hooks.pop(key, None)
+
+        return remove
 
     # --- writing in place ---
 
     def _writable(self, name: str) -> Any:
-        """The array, if it may be written to here and now; the writer then counts the version up."""
+        """The array, if it may be written to here and now; the writer then leaves its serial in ``_written``."""
         array = self._array
         if self._requires_grad and grad_enabled.get():
             if self._place is None:
@@ -456,7 +470,7 @@ class Tensor:
             fits, theirs = other._kind is kind, other._array
         else:
             if type(other) not in NUMBERS:
-                other = _plain_number(op, 1, other)
+                other = _plain_number(name, "other", other)
             fits, theirs = True, other
         if fits and kind.direct:
             # Nothing to convert, nothing to stretch: straight into the memory.
@@ -469,7 +483,10 @@ class Tensor:
             return self
         self._writable(name)
         with no_grad():
-            result = self._apply(op, (self, other if alpha == 1 else other * alpha), _NONE)
+            try:
+                result = self._apply(op, (self, other if alpha == 1 else other * alpha), _NONE)
+            except (ShapeError, DtypeError, DeviceError) as error:
+                raise type(error)(f"{name}: {str(error).removeprefix(f'{op.name}: ')}") from None
         if result.shape != self.shape:
             raise ShapeError(
                 f"{name}: the result has shape {spell(result.shape)}, which does not fit into {spell(self.shape)}."
@@ -515,21 +532,25 @@ class Tensor:
 
     def _fill(self, name: str, value: Any) -> Tensor:
         array = self._writable(name)
+        require_fits(f"{name}: argument value", value, self.dtype)
         try:
             with self._kind.device.guard():
                 array.fill(value)
-        except (ValueError, OverflowError) as error:
+        except OverflowError as error:
             raise DtypeError(f"{name}: {error}; the tensor is {self.dtype}.") from None
         self._written[0] = next(serials)
         return self
 
     def copy_(self, other: Tensor) -> Tensor:
         """Write the elements of another tensor, stretched to this shape; it may be on another device."""
-        self[...] = other.detach().to(self.device) if isinstance(other, Tensor) else other
+        self._assign("copy_", ..., other.to(self.device) if isinstance(other, Tensor) else other)
         return self
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        name, device = "item assignment", self._kind.device
+        self._assign("item assignment", index, value)
+
+    def _assign(self, name: str, index: Any, value: Any) -> None:
+        device = self._kind.device
         where = self._where(name, index)
         if isinstance(value, Tensor):
             if value._requires_grad and grad_enabled.get():
@@ -542,7 +563,9 @@ class Tensor:
                     f"{name}: the value is on {value.device}, the tensor on {device}; move it with .to()."
                 )
             value = value._array
-        elif not isinstance(value, bool | int | float):
+        elif isinstance(value, bool | int | float):
+            require_fits(f"{name}: value", value, self.dtype)
+        else:
             value = device.from_host(_host_array(name, value, self.dtype))
         array = self._writable(name)
         try:
@@ -553,8 +576,8 @@ class Tensor:
             self._written[0] = next(serials)
         except (ValueError, IndexError) as error:
             raise ShapeError(f"{name}: into shape {spell(self.shape)}: {error}.") from None
-        except OverflowError as error:
-            raise DtypeError(f"{name}: {error}, which {self.dtype} is.") from None
+        except OverflowError as error:  # of a Python number beyond all floats
+            raise DtypeError(f"{name}: {error}; the tensor is {self.dtype}.") from None
 
     def _where(self, name: str, index: Any) -> tuple:
         """The index of an assignment, for the arrays of this device."""
@@ -663,12 +686,12 @@ class Tensor:
 
     __hash__ = object.__hash__
 
-    def __array_ufunc__(self, function: Any, method: str, *operands: Any, **_: Any) -> Tensor:
+    def __array_ufunc__(self, function: Any, method: str, *operands: Any, **options: Any) -> Tensor:
         """NumPy must not take a tensor apart: beside its scalars a tensor computes itself, all else is refused."""
         name = "divide" if function is numpy.divide else function.__name__
         ours = getattr(functional, _UFUNCS.get(name, name), None)
         numbers = [o.item() for o in operands if isinstance(o, numpy.generic | numpy.ndarray) and o.ndim == 0]
-        if ours and method == "__call__" and len(operands) == 2 and len(numbers) == 1:
+        if ours and method == "__call__" and not options and len(operands) == 2 and len(numbers) == 1:
             return ours(numbers[0], self) if operands[1] is self else ours(self, numbers[0])
         raise DtypeError(
             f"{name}: NumPy's functions and arrays do not take kernel tensors; use kernel's functions on tensors, or "
@@ -738,13 +761,14 @@ class Tensor:
         return marks
 
     def __copy__(self) -> Tensor:
-        return self.clone()
+        return self.clone() if self._place is not None else self.__deepcopy__({})
 
     def __deepcopy__(self, memo: dict) -> Tensor:
         if self._place is not None:
             raise GradError("deepcopy: a recorded result cannot be copied with its history; use .detach().clone().")
         copy = _of_kind(self.detach().clone()._array, self._kind, type(self))
         copy._requires_grad = self._requires_grad
+        copy.grad = None if self.grad is None else self.grad.detach().clone()
         memo[id(self)] = copy
         return copy
 
@@ -836,21 +860,25 @@ def _wrap(array: Any, device: Device, cls: type = Tensor) -> Tensor:
     return _of_kind(array, Kind.of(array.shape, array.dtype, device), cls)
 
 
-def _plain_number(op: type[Op], position: int, operand: Any) -> Any:
+def _plain_number(name: str, argument: str, operand: Any) -> Any:
     """What is not a tensor as a Python number; anything else is refused, as a GPU could not take it either."""
-    if isinstance(operand, numpy.generic):
+    if isinstance(operand, numpy.generic) or (isinstance(operand, numpy.ndarray) and operand.ndim == 0):
         operand = operand.item()
     for kind in (bool, int, float):
         if isinstance(operand, kind):
             return kind(operand)  # of a subclass of int, such as Size, NumPy would make an array of int64
-    name = op.arguments[min(position, len(op.arguments) - 1)]
     kind = "NumPy array" if isinstance(operand, numpy.ndarray) else type(operand).__name__
-    raise DtypeError(f"{op.name}: argument {name} is a {kind}; make it a tensor first with kernel.tensor(…).")
+    raise DtypeError(f"{name}: argument {argument} is a {kind}; make it a tensor first with kernel.tensor(…).")
 
 
 def _lift(array: Any, place: Any, device: Device) -> Tensor:
     """An array that a node kept, as the tensor it was: the leaf itself, or one with its place in the history."""
     if isinstance(place, Tensor):
+        if place._array is not array and place.dtype == array.dtype:
+            raise GradError(
+                "backward: the data of a leaf was replaced after it was used, and create_graph would mix the old "
+                "values with the new; write to .data after backward."
+            )
         return place
     tensor = _wrap(array, device)
     tensor._place, tensor._requires_grad = place, place is not None
@@ -861,15 +889,14 @@ def _lift(array: Any, place: Any, device: Device) -> Tensor:
 def _one(kind: Kind) -> Any:
     """The slope of a cost with respect to itself; kept, and copied wherever somebody could write into it."""
     with kind.device.guard():
-        return kind.device.xp.ones(kind.shape, kind.dtype)
+        return read_only(kind.device.xp.ones(kind.shape, kind.dtype))
 
 
 def _check_grad(leaf: Tensor) -> None:
     """Raise unless what was assigned to the ``grad`` of a leaf can take a gradient."""
     if not isinstance(leaf.grad, Tensor):
         raise GradError(
-            f"backward: grad of a leaf is {show(leaf.grad)}, to which no gradient can be added; set it to None, or "
-            "call its .zero_()."
+            f"backward: grad of a leaf is {show(leaf.grad)}, to which no gradient can be added; set it to None."
         )
     if not _alike(leaf.grad, leaf):
         raise GradError(
@@ -886,7 +913,9 @@ def _run_hooks(hooks: dict, g: Any, device: Device) -> Any:
     """
     with device.guard():
         given = g.clone() if isinstance(g, Tensor) else _wrap(device.xp.array(g), device)
-    for hook in list(hooks.values()):
+    for key, hook in list(hooks.items()):
+        if key is RETAINED:
+            continue
         returned = hook(given)
         if returned is None:
             continue
@@ -919,18 +948,18 @@ def _is_read_only(tensor: Tensor) -> bool:
 
 def _host_array(name: str, data: Any, dtype: Any) -> numpy.ndarray:
     """``data`` (numbers, nested lists, NumPy arrays, tensors) as a new host array in one of our dtypes."""
+    if isinstance(data, numpy.ma.MaskedArray):
+        raise DtypeError(f"{name}: a masked array has gaps, which a tensor cannot hold; fill them with .filled(…).")
     if isinstance(data, Tensor):
         array = data._host().copy()
-    elif isinstance(data, list | tuple) and any(isinstance(item, Tensor) for item in data):
-        array = numpy.array([_host_array(name, item, None) for item in data])
     else:
         try:
-            array = numpy.array(data)
+            array = numpy.array(_on_the_host(data))
         except ValueError:
             raise ShapeError(
                 f"{name}: the rows of the nested list have different lengths; a tensor needs them equal."
             ) from None
-        if dtype is None and not isinstance(data, numpy.ndarray | numpy.generic) and array.dtype == "float64":
+        if dtype is None and array.dtype == "float64" and not _holds_arrays(data):
             dtype = DEFAULT_FLOAT
     if array.dtype.kind not in "fiub":
         raise DtypeError(f"{name}: numbers or booleans were expected, but {show(data)} came.")
@@ -938,7 +967,26 @@ def _host_array(name: str, data: Any, dtype: Any) -> numpy.ndarray:
         array = array.astype(array.dtype.newbyteorder("="))
     if dtype is None and array.dtype not in DTYPES:
         dtype = DEFAULT_INTEGER if array.dtype.kind in "iu" else None
-    return array.astype(dtype_of(f"{name}: dtype", array.dtype if dtype is None else dtype), copy=False)
+    target = dtype_of(f"{name}: dtype", array.dtype if dtype is None else dtype)
+    if array.dtype != target:
+        require_fits(f"{name}: the number", array, target)
+    return array.astype(target, copy=False)
+
+
+def _on_the_host(data: Any) -> Any:
+    """``data`` with NumPy arrays in the place of the tensors in its lists."""
+    if isinstance(data, Tensor):
+        return data._host()
+    return [_on_the_host(item) for item in data] if isinstance(data, list | tuple) else data
+
+
+def _holds_arrays(data: Any) -> bool:
+    """Whether a dtype was chosen already: by an array, a NumPy scalar, or a tensor in a list."""
+    if isinstance(data, list | tuple):
+        return any(
+            isinstance(item, Tensor) or (isinstance(item, list | tuple) and _holds_arrays(item)) for item in data
+        )
+    return isinstance(data, numpy.ndarray | numpy.generic)
 
 
 def grad(
@@ -965,12 +1013,15 @@ def grad(
             raise DtypeError(f"grad: tensors were expected, but {show(t)} came.")
     keys = [t._place or t for t in wanted]
     found = output._gradients("grad", gradient, set(keys), retain_graph, create_graph)
-    results = []
+    results, handed_out = [], set()
     for i, (t, key) in enumerate(zip(wanted, keys, strict=True)):
         if key not in found:
             raise GradError(f"grad: the output does not depend on input {i} (or it does not require a gradient).")
         g = found[key]
         if t._place is None and t._hooks:
             g = _run_hooks(t._hooks, g, t.device)
+        elif key in handed_out:
+            g = g.clone() if isinstance(g, Tensor) else g.copy()
+        handed_out.add(key)
         results.append(g if isinstance(g, Tensor) else _wrap(_as_array(g, t.device), t.device))
     return tuple(results) if several else results[0]

@@ -183,11 +183,17 @@ def _numpy_namespace() -> SimpleNamespace:
         zeros.fill(0)
         return numpy.maximum(x, zeros, out=out)
 
-    def unit_step(x: numpy.ndarray) -> numpy.ndarray:
-        """1 where x > 0, else 0."""
-        return (x > zero[x.dtype]).astype(x.dtype)
+    def gate(g: numpy.ndarray, y: numpy.ndarray) -> numpy.ndarray:
+        """g where y > 0, else 0. On large arrays NumPy's where is ten times slower than a choice bit by bit."""
+        opened = y > zero[y.dtype]
+        if g.size < 2048:
+            return numpy.where(opened, g, zero[g.dtype])
+        bits = numpy.dtype(f"i{g.itemsize}")
+        mask = opened.astype(bits)
+        numpy.negative(mask, out=mask)
+        return numpy.bitwise_and(g.view(bits), mask, out=mask).view(g.dtype)
 
-    return SimpleNamespace(**names | own | {"rectify": rectify, "unit_step": unit_step})
+    return SimpleNamespace(**names | own | {"rectify": rectify, "gate": gate})
 
 
 def _cupy_namespace() -> SimpleNamespace:
@@ -197,6 +203,16 @@ def _cupy_namespace() -> SimpleNamespace:
 
     names = {name: function for name, function in vars(cupy).items() if not name.startswith("_")}
     return SimpleNamespace(**names | extras(cupy, cupyx.scatter_add, lambda array: array.item()))
+
+
+KEPT = 4096  # helper arrays of up to so many elements are kept for the next time
+
+
+def read_only(array: Any) -> Any:
+    """``array``, protected where its library can protect one (CuPy cannot): it will be handed out again."""
+    if hasattr(array.flags, "writeable"):
+        array.flags.writeable = False
+    return array
 
 
 def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[Any], Any]) -> dict[str, Callable]:
@@ -216,20 +232,22 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
         """Zeros of ``shape`` with ``values`` added along ``axis`` at ``index``: the transpose of gather."""
         return scatter_add(values, along_axis(index, axis), shape)
 
-    @functools.lru_cache(64)
-    def positions(shape: tuple[int, ...]) -> list:
-        """For each axis of ``shape`` its positions 0, 1, …, ready to broadcast; kept, so never to be written to."""
+    def grid(shape: tuple[int, ...]) -> list:
         grid = []
         for k, size in enumerate(shape):
             ones = [1] * len(shape)
             ones[k] = size
-            grid.append(xp.arange(size).reshape(ones))
+            grid.append(read_only(xp.arange(size).reshape(ones)))
         return grid
 
-    @functools.lru_cache(64)
     def ones(length: int, dtype: Any) -> Any:
-        """As many ones, kept, so never to be written to."""
-        return xp.ones(length, dtype)
+        return read_only(xp.ones(length, dtype))
+
+    kept_grid, kept_ones = functools.lru_cache(64)(grid), functools.lru_cache(64)(ones)
+
+    def positions(shape: tuple[int, ...]) -> list:
+        """For each axis of ``shape`` its positions 0, 1, …, ready to broadcast and read only; small ones are kept."""
+        return kept_grid(shape) if max(shape, default=0) < KEPT else grid(shape)
 
     def along_axis(index: Any, axis: int) -> tuple:
         """``index`` completed to one index array per axis: its own positions on all axes but ``axis``."""
@@ -245,9 +263,9 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
         """max(x, 0)."""
         return xp.maximum(x, 0, out=out)
 
-    def unit_step(x: Any) -> Any:
-        """1 where x > 0, else 0."""
-        return (x > 0).astype(x.dtype)
+    def gate(g: Any, y: Any) -> Any:
+        """g where y > 0, else 0: chosen, not multiplied, since infinity times 0 would be nan."""
+        return xp.where(y > 0, g, 0)
 
     def stretch(value: Any, shape: tuple[int, ...]) -> Any:
         """``value`` repeated to fill ``shape``, written out: faster than NumPy's broadcast_to for small arrays."""
@@ -258,7 +276,7 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
     def sum_rows(matrix: Any) -> Any:
         """(N, C) -> (C,), as a product with ones: several times faster than a sum over the first axis."""
         n = len(matrix)
-        return matrix.T.dot(ones(n, matrix.dtype) if n < 4096 else xp.ones(n, matrix.dtype))
+        return matrix.T.dot(kept_ones(n, matrix.dtype) if n < KEPT else ones(n, matrix.dtype))
 
     def transfer(array: Any, source: str, target: str, out: Any = None) -> Any:
         """A copy of ``array`` on another device."""
@@ -270,6 +288,7 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
 
     return {
         "along_axis": along_axis,
+        "gate": gate,
         "gather": gather,
         "positions": positions,
         "read": read,
@@ -279,7 +298,6 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
         "stretch": stretch,
         "sum_rows": sum_rows,
         "transfer": transfer,
-        "unit_step": unit_step,
     }
 
 

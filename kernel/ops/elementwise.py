@@ -121,8 +121,10 @@ class pow(Binary):
 
     def _exponent(xp, g, y, a, b):
         if isinstance(a, int | float):
-            return g * (y * math.log(a)) if a > 0 else g * xp.zeros_like(y)
-        return g * (y * xp.log(xp.where(a == 0, xp.ones_like(a), a)))
+            slope = math.log(a) if a > 0 else 0.0 if a == 0 else math.nan
+            return g * (y * slope) if a else xp.zeros_like(g)
+        at_zero = a == 0
+        return xp.where(at_zero, 0, g * (y * xp.log(xp.where(at_zero, xp.ones_like(a), a))))
 
     vjp = (_base, _exponent)
 
@@ -157,7 +159,7 @@ class sign(Unary):
 
     function = "sign"
     onnx = "Sign"
-    vjp = (lambda xp, g, y, x: g * 0,)
+    vjp = (lambda xp, g, y, x: xp.zeros_like(g),)
 
     def infer(x):
         if x.dtype == BOOL:
@@ -227,9 +229,9 @@ class sigmoid(Unary):
     reads = ("y",)
 
     def forward(xp, x, out=None):
-        # Through tanh: it neither overflows for large |x| nor needs a case for the sign.
-        y = xp.multiply(x, 0.5, out=out)
-        return xp.add(xp.multiply(xp.tanh(y, out=out), 0.5, out=out), 0.5, out=out)
+        # e^min(x, 0) / (1 + e^-|x|): no exponential overflows, and a small result keeps all of its digits.
+        below = xp.exp(xp.minimum(x, 0))
+        return xp.divide(below, 1 + xp.exp(-xp.absolute(x)), out=out)
 
 
 class relu(Unary):
@@ -237,7 +239,7 @@ class relu(Unary):
 
     function = "rectify"
     onnx = "Relu"
-    vjp = (lambda xp, g, y, x: g * xp.unit_step(y),)
+    vjp = (lambda xp, g, y, x: xp.gate(g, y),)
     reads = ("y",)
 
     def infer(x):
@@ -250,8 +252,8 @@ class softplus(Unary):
     """log(1 + e^x), without overflow."""
 
     onnx = "Softplus"
-    vjp = (lambda xp, g, y, x: g * (1 - xp.exp(-y)),)
-    reads = ("y",)
+    vjp = (lambda xp, g, y, x: g * xp.exp(x - y),)
+    reads = ("x y",)
 
     def forward(xp, x, out=None):
         return xp.logaddexp(x, 0, out=out)
@@ -285,7 +287,7 @@ class clip(Op):
     """x limited to [low, high]; the slope is 1 inside and at the limits, 0 beyond them, as in PyTorch."""
 
     onnx = "Clip"
-    vjp = (lambda xp, g, y, x, low, high: g * (x == y),)
+    vjp = (lambda xp, g, y, x, low, high: xp.where(x == y, g, 0),)
     reads = ("x y",)
     inplace = (0,)
 
@@ -302,9 +304,9 @@ class clip(Op):
         return xp.clip(x, low, high, out=out)
 
 
-def _share(g, above, not_below):
+def _share(xp, g, chosen, tie):
     """The part of ``g`` that an operand gets: all where it is chosen, half where both are equal."""
-    return (0.5 * g) * (above.astype(g.dtype) + not_below.astype(g.dtype))
+    return xp.where(chosen, g, xp.where(tie, 0.5 * g, 0))
 
 
 class maximum(Binary):
@@ -312,7 +314,7 @@ class maximum(Binary):
 
     function = "maximum"
     onnx = "Max"
-    vjp = (lambda xp, g, y, a, b: _share(g, a > b, a >= b), lambda xp, g, y, a, b: _share(g, b > a, b >= a))
+    vjp = (lambda xp, g, y, a, b: _share(xp, g, a > b, a == b), lambda xp, g, y, a, b: _share(xp, g, b > a, a == b))
     reads = ("a b", "a b")
 
 
@@ -321,7 +323,7 @@ class minimum(Binary):
 
     function = "minimum"
     onnx = "Min"
-    vjp = (lambda xp, g, y, a, b: _share(g, a < b, a <= b), lambda xp, g, y, a, b: _share(g, b < a, b <= a))
+    vjp = (lambda xp, g, y, a, b: _share(xp, g, a < b, a == b), lambda xp, g, y, a, b: _share(xp, g, b < a, a == b))
     reads = ("a b", "a b")
 
 
@@ -329,7 +331,7 @@ class element_max(Binary):
     """The larger of a and b, elementwise; on a tie the second argument gets the whole gradient, as in CNTK."""
 
     function = "maximum"
-    vjp = (lambda xp, g, y, a, b: g * (a > b), lambda xp, g, y, a, b: g * (b >= a))
+    vjp = (lambda xp, g, y, a, b: xp.where(a > b, g, 0), lambda xp, g, y, a, b: xp.where(b >= a, g, 0))
     reads = ("a b", "a b")
 
 

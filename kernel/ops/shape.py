@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from typing import Any
 
 import numpy
@@ -21,6 +22,7 @@ from ..op import (
     is_float,
     normalise_axis,
     promote,
+    require_fits,
     require_number,
     require_sizes,
     require_whole,
@@ -193,6 +195,8 @@ class pad(Op):
         require_number("value", value)
         if isinstance(value, float) and not is_float(x.dtype):
             raise DtypeError(f"value is {value}, which a tensor of {x.dtype} cannot hold; convert it with .float().")
+        if isinstance(x.dtype, numpy.dtype):
+            require_fits("value", value, x.dtype)
         if x.shape is None:
             return (x,), (ArrayType((None,) * len(widths), x.dtype),)
         if len(widths) != x.ndim:
@@ -319,9 +323,10 @@ def pattern_of(index: Any, is_array: Any) -> tuple[tuple, list]:
             entries.append(ARRAY)
             arrays.append(i)
         elif isinstance(i, slice):
-            if i.step is not None and i.step < 0:
-                raise ShapeError("a step must not be negative; use flip to reverse an axis.")
-            entries.append(("slice", i.start, i.stop, i.step))
+            bounds = tuple(map(_bound, (i.start, i.stop, i.step)))
+            if bounds[2] is not None and bounds[2] <= 0:
+                raise ShapeError(f"a step must be positive, but it is {bounds[2]}; use flip to reverse an axis.")
+            entries.append(("slice", *bounds))
         elif i is None or i is Ellipsis:
             entries.append(i)
         elif isinstance(i, int | numpy.integer) and not isinstance(i, bool):
@@ -332,6 +337,16 @@ def pattern_of(index: Any, is_array: Any) -> tuple[tuple, list]:
                 f"{show(i)} came."
             )
     return tuple(entries), arrays
+
+
+def _bound(value: Any) -> int | None:
+    """A limit of a slice as a Python number, so that equal patterns mean equal slices."""
+    if value is None:
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise DtypeError(f"the limits of a slice must be whole numbers, but {show(value)} came.") from None
 
 
 def index_from(pattern: tuple, arrays: Any) -> tuple:
@@ -403,8 +418,6 @@ def indexed(shape: tuple | None, pattern: tuple, indices: tuple) -> tuple | None
         elif isinstance(entry, tuple):
             whole = entry[1:] in ((None, None, None), (None, None, 1), (0, None, None), (0, None, 1))
             sizes.append(size if size is None or whole else len(range(*slice(*entry[1:]).indices(size))))
-            if size is None and not whole:
-                sizes[-1] = None
         else:
             if size is not None and not -size <= entry < size:
                 raise ShapeError(
