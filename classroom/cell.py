@@ -2,10 +2,12 @@
 
 import ast
 import difflib
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 LONGEST = 200_000
+MOST_NUMBERS = 8
 # Calls of these stand in the cells of a notebook and mean nothing in the worker.
 COMMANDS = {"check", "hint", "solution", "reset", "progress_map"}
 
@@ -81,6 +83,14 @@ def borrowed(tree: ast.Module, forbidden: Iterable[str]) -> tuple[str, int] | No
                 if alias.name in forbidden:
                     return alias.name, node.lineno
     return None
+
+
+def numbers(tree: ast.Module) -> list[float]:
+    """The few numbers with a fraction or an exponent that a cell writes out, such as 1e-8 or 0.5."""
+    constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    return list(dict.fromkeys(value for value in constants if type(value) is float and math.isfinite(value)))[
+        :MOST_NUMBERS
+    ]
 
 
 def similar(name: str, candidates: Iterable[str]) -> str:

@@ -5,7 +5,8 @@ infinity equals the infinity of its sign; other numbers differ by at most tolera
 expected). A difference says where it is and what it is, in words that follow the name of the answer.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -104,7 +105,7 @@ def is_open(value: Any) -> bool:
 def a(value: Any) -> str:
     """A value's kind with its article, for a sentence: "a kernel tensor", "None", "a list"."""
     if value is None:
-        return "None (is there a `return`?)"
+        return "None"
     if isinstance(value, Plain):
         return ARTICLES[value.kind]
     if isinstance(value, Named):
@@ -166,10 +167,42 @@ def _plain_difference(wanted: Plain, got: Any, path: Path) -> Difference | None:
 
 
 def _type_difference(wanted: Any, got: Any, path: Path) -> Difference:
-    advice = ""
-    if isinstance(wanted, Plain) and isinstance(got, Plain) and (wanted.kind, got.kind) == ("tensor", "array"):
-        advice = ": use kernel's functions in place of NumPy's"
-    return Difference("type", path, f"is {a(got)} where {a(wanted)} is wanted{advice}")
+    came = f"{a(got)} (is there a `return`?)" if got is None and not path else a(got)
+    advice = _towards_a_tensor(got) if isinstance(wanted, Plain) and wanted.kind == "tensor" else ""
+    return Difference("type", path, f"is {came} where {a(wanted)} is wanted{advice}")
+
+
+def _towards_a_tensor(got: Any) -> str:
+    if isinstance(got, Plain):
+        what = {"array": "use kernel's functions in place of NumPy's", "number": "leave out `.item()` and `float()`"}
+        return f": {what[got.kind]}"
+    return ": put its parts into one with kernel.stack" if isinstance(got, (list, tuple)) else ""
+
+
+def has_history(value: Any) -> bool:
+    """Whether any tensor of a result knows where it came from."""
+    if isinstance(value, dict):
+        return any(map(has_history, value.values()))
+    if isinstance(value, (list, tuple)):
+        return any(map(has_history, value))
+    return isinstance(value, Plain) and value.requires_grad
+
+
+def without_history(value: Any) -> Any:
+    """A result with the same numbers, as if nothing of it had been recorded."""
+    if isinstance(value, dict):
+        return {key: without_history(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(without_history, value))
+    return replace(value, requires_grad=False) if isinstance(value, Plain) else value
+
+
+def in_words_of(value: Any, choices: Sequence[str]) -> Any:
+    """A value to fill in, with every string that is one of `choices` but for its capitals written as there."""
+    spelled = {each.lower(): each for each in choices}
+    if isinstance(value, dict):
+        return {key: in_words_of(each, choices) for key, each in value.items()}
+    return spelled.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
 def value_difference(wanted: Any, got: Any, tolerance: float, path: Path = ()) -> Difference | None:

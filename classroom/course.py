@@ -79,7 +79,10 @@ def lessons() -> list[Lesson]:
     if not folder.is_dir():
         raise CourseError(f"the folder {folder} does not exist: reinstall gradschool, or unset {COURSE_VARIABLE}")
     candidates = (path for path in sorted(folder.iterdir()) if _FOLDER_NAME.fullmatch(path.name))
-    return [read_lesson(path) for path in candidates if (path / "lesson.py").is_file()]
+    found = [read_lesson(path) for path in candidates if (path / "lesson.py").is_file()]
+    if not found:
+        raise CourseError(f"the folder {folder} holds no lesson: reinstall gradschool, or unset {COURSE_VARIABLE}")
+    return found
 
 
 def find_lesson(name: str) -> Lesson:
@@ -90,7 +93,7 @@ def find_lesson(name: str) -> Lesson:
         numbers = {lesson.number, str(int(lesson.number))}
         if wanted in numbers or wanted in {lesson.slug, lesson.name}:
             return lesson
-    names = ", ".join(lesson.name for lesson in known) or "none"
+    names = ", ".join(lesson.name for lesson in known)
     raise CourseError(f"there is no lesson {name!r}; the lessons are {names}")
 
 

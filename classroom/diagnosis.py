@@ -10,7 +10,12 @@ from classroom.compare import Difference, Plain, word
 from classroom.sandbox import MEMORY
 from classroom.spec import Exercise
 
-NOT_ATTEMPTED = "{name} has no answer yet: write it in place of the marked line, run the cell, and check again."
+# Names under which other libraries are commonly known; a check offers none of them.
+LIBRARIES = frozenset(
+    "autograd cntk cupy flax jax jnp keras matplotlib mx mxnet nn numba pandas pd plt scipy seaborn sklearn sns "
+    "tensorflow tf tinygrad torch torchvision".split()
+)
+NOT_OFFERED = "which a check does not offer: answer with kernel and NumPy"
 
 LONGEST_CELL = 2000
 LONGEST_SENTENCE = 600
@@ -28,6 +33,12 @@ ENDINGS = {
     "damaged": "What came back from {name} could not be read: return tensors, arrays, numbers, strings or lists.",
     "start": "The check could not start its own Python process; run `gradschool doctor` to see what is missing.",
 }
+
+
+def not_attempted(exercise: Exercise) -> str:
+    """An answer that is still the stub of the notebook."""
+    stub = "three dots" if exercise.is_value else "marked line"
+    return f"{exercise.name} has no answer yet: write it in place of the {stub}, run the cell, and check again."
 
 
 def unreadable(problem: str, line: int | None, source: str) -> str:
@@ -81,23 +92,30 @@ def failure(exercise: Exercise, error: dict, source: str, circumstance: str, loa
     bases = error["bases"]
     on_line = f" (line {line})" if line else ""
     if "NotImplementedError" in bases:
-        return NOT_ATTEMPTED.format(name=exercise.name)
+        return not_attempted(exercise)
+    if "SystemExit" in bases or (error["type"] == "NameError" and error["name"] in ("exit", "quit")):
+        return f"The cell calls exit or sys.exit{on_line}: {exercise.name} should return its result instead."
     if error["type"] == "NameError" and error["name"]:
+        if error["name"] in LIBRARIES:
+            return f"{name} uses {error['name']}{on_line}, {NOT_OFFERED}."
         meant = similar(error["name"], names(source) - {exercise.name})
         advice = f"did you mean {meant}?" if meant else "define or import it here."
         return f"{name} uses {error['name']}, which this cell does not define{on_line}: {advice}"
     if "SyntaxError" in bases:
         return unreadable(message, line, source)
     if "ImportError" in bases and error["name"]:
-        return f"The cell imports {error['name']}{on_line}, which a check does not offer: do that in another cell."
+        return f"The cell imports {error['name']}{on_line}, {NOT_OFFERED}."
+    if error["type"] == "GradError" and message.startswith("numpy:"):
+        return (
+            f"{name} takes the numbers out with .numpy(){on_line}, and no gradient finds its way back from there: "
+            "compute with the tensor itself."
+        )
     if "MemoryError" in bases:
         return f"{name} asks for more memory than an answer may use, which is {MEMORY >> 30} GB{on_line}."
     if "RecursionError" in bases:
         return f"{name} calls itself without end{on_line}: Python's recursion limit was reached."
     if "TooLarge" in bases:
         return ENDINGS["large"].format(name=name)
-    if "SystemExit" in bases:
-        return f"The cell calls exit or sys.exit{on_line}: {exercise.name} should return its result instead."
     if "EOFError" in bases:
         return f"{name} asks for input{on_line}: an answer computes with its arguments alone."
     if "PermissionError" in bases and message.startswith("an answer may not"):

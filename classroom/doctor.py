@@ -11,7 +11,6 @@ import io
 import json
 import os
 import platform
-import shlex
 import shutil
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from typing import Literal
 from packaging.requirements import Requirement
 
 from classroom import workspace as student_folder
+from classroom.workspace import to_type, typed
 
 DISTRIBUTION = "gradschool"
 OLDEST_PYTHON = (3, 11)
@@ -137,7 +137,7 @@ def folder(workspace: Path) -> Iterator[Finding]:
     elif workspace.exists():
         yield Finding("good", "workspace", str(workspace))
     else:
-        yield Finding("note", "workspace", f"{workspace} is not there yet", student_folder.lab_line(workspace))
+        yield Finding("note", "workspace", f"{workspace} is not there yet", to_type(workspace, "lab"))
 
 
 def shadows(workspace: Path) -> Iterator[Finding]:
@@ -165,7 +165,8 @@ def shadows(workspace: Path) -> Iterator[Finding]:
                 "missing", "shadowed module", f"`import {name}` finds {where} and not gradschool's own", _reinstall()
             )
     if clean:
-        yield Finding("good", "own modules", f"nothing in {workspace} hides a package")
+        where = f"in {workspace} " if workspace.is_dir() else ""
+        yield Finding("good", "own modules", f"nothing {where}hides a package")
 
 
 def gpu() -> Iterator[Finding]:
@@ -237,17 +238,6 @@ def find_chromium() -> str | None:
     with sync_playwright() as playwright:
         path = playwright.chromium.executable_path
     return path if Path(path).exists() else None
-
-
-def typed(*words: str | Path) -> str:
-    """A command as this system's shell wants it typed: what the shell would split or redirect is quoted.
-
-    >>> typed("pip", "install", "numpy<3")
-    "pip install 'numpy<3'"
-    """
-    if os.name == "posix":
-        return shlex.join(map(str, words))
-    return " ".join(f'"{word}"' if set(str(word)) & set(" <>&|^") else str(word) for word in words)
 
 
 def chromium_mend() -> str:

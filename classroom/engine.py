@@ -1,8 +1,9 @@
 """Check one answer: fresh inputs, the answer in a worker, the reference here, and a verdict in one sentence.
 
 The order of the diagnosis: not attempted; a cell that cannot be read or stops; a function that is missing; a run that
-did not come to its end; a known misconception, when it explains every case; an error, type, shape or dtype; an argument
-changed by the call; the value, on the first case that fails, a public one before others; the gradient.
+did not come to its end; a known misconception, when it explains every case; an argument that the call should have left
+alone; an error, type, shape or dtype; an argument changed otherwise than it should be; the value, on the first case
+that fails, a public one before others; the gradient.
 """
 
 import secrets
@@ -20,11 +21,14 @@ from classroom.compare import (
     Difference,
     Plain,
     difference,
+    has_history,
+    in_words_of,
     is_open,
     kind_difference,
     plain,
     same,
     value_difference,
+    without_history,
 )
 from classroom.program import Arrays
 from classroom.spec import Case, Exercise, Program, SpecError
@@ -109,11 +113,11 @@ def job(exercise: Exercise, used: Sequence[Exercise], source: str, trials: Seque
     }
 
 
-def source_of(exercise: Exercise, wanted: Program) -> str:
-    """A reference or a misconception as a student's cell would hold it."""
+def source_of(exercise: Exercise, wanted: Program, number: float | None = None) -> str:
+    """A reference or a misconception as a student's cell would hold it, with `number` for the one that it leaves free."""
     if exercise.is_value:
         return f"{wanted.source}\n{exercise.name} = {wanted.name}()\n"
-    return wanted.binding(exercise.name)
+    return wanted.binding(exercise.name, number)
 
 
 def make_trials(
@@ -191,12 +195,12 @@ def _has_gradient(argument: Any) -> bool:
 
 def _without_running(exercise: Exercise, cell: Cell) -> tuple[str, str] | None:
     if not cell.problem and not cell.tree.body:
-        return NOT_ATTEMPTED, diagnosis.NOT_ATTEMPTED.format(name=exercise.name)
+        return NOT_ATTEMPTED, diagnosis.not_attempted(exercise)
     if cell.problem:
         return WRONG, diagnosis.unreadable(cell.problem, cell.line, cell.source)
     statement = defined(cell.tree).get(exercise.name)
     if statement is not None and is_stub(statement):
-        return NOT_ATTEMPTED, diagnosis.NOT_ATTEMPTED.format(name=exercise.name)
+        return NOT_ATTEMPTED, diagnosis.not_attempted(exercise)
     if found := borrowed(cell.tree, exercise.without):
         return WRONG, diagnosis.by_library(exercise, *found)
     return None
@@ -236,8 +240,9 @@ def judge(
     if exercise.is_value and results[0].error is None:
         if is_open(results[0].value):
             verdict.status = NOT_ATTEMPTED
-            verdict.sentence = diagnosis.NOT_ATTEMPTED.format(name=exercise.name)
+            verdict.sentence = diagnosis.not_attempted(exercise)
             return
+        results = [replace(results[0], value=in_words_of(results[0].value, exercise.choices))]
         found = kind_difference(trials[0].own.value, results[0].value)
         if found and found.kind == "open":
             verdict.sentence = diagnosis.wrong(exercise, found, "")
@@ -246,16 +251,52 @@ def judge(
     if not any(faults):
         verdict.status, verdict.sentence = RIGHT, diagnosis.right(exercise, len(trials))
         return
-    for wrong in exercise.wrong:
-        given = run_here(exercise, used, source_of(exercise, wrong), arrays, trials, device)
-        if explains(exercise, trials, given, results):
-            verdict.misconception, verdict.sentence = wrong.name, wrong.sentence
-            break
+    explanation = _explanation(exercise, used, cell, arrays, trials, results, device)
+    if explanation:
+        verdict.misconception, verdict.sentence = explanation[0].name, explanation[0].sentence
+    if exercise.is_value and not results[0].error:
+        entries = explanation[1] if explanation else faults[0].found.path[:1]
+        verdict.table = _entries(results[0].value, entries)
     _first_failure(verdict, exercise, cell, trials, results, faults)
 
 
+def _explanation(
+    exercise: Exercise,
+    used: Sequence[Exercise],
+    cell: Cell,
+    arrays: Arrays,
+    trials: Sequence[Trial],
+    results: Sequence[Result],
+    device: str,
+) -> tuple[Program, list[str]] | None:
+    """The misconception that gives what the answer gave, and the entries that it is about; None if there is none.
+
+    Of several that explain a dict, it is the one whose first entry comes first, since a student reads from the top.
+    """
+    right = trials[0].own.value
+    order = list(right) if exercise.is_value and isinstance(right, dict) else []
+    found = []
+    for wrong in exercise.wrong:
+        for number in wrong.numbers_to_try(cell.tree):
+            given = run_here(exercise, used, source_of(exercise, wrong, number), arrays, trials, device)
+            if explains(exercise, trials, given, results):
+                entries = sorted(given[0].value, key=order.index) if order else []
+                if not order:
+                    return wrong, entries
+                found.append((wrong, entries))
+    return min(found, key=lambda each: order.index(each[1][0]), default=None)
+
+
 def explains(exercise: Exercise, trials: Sequence[Trial], given: Sequence[Result], results: Sequence[Result]) -> bool:
-    """Whether a misconception gives what the answer gave, on every case."""
+    """Whether a misconception gives what the answer gave, on every case.
+
+    A history counts where the reference's result has one, and gradients where they alone are wrong: a misconception may
+    be written as a formula where the student's answer calls backward.
+    """
+    values_are_right = all(
+        not other.error and same(trial.own.value, other.value, exercise.tolerance[trial.dtype])
+        for trial, other in zip(trials, results, strict=True)
+    )
     for trial, one, other in zip(trials, given, results, strict=True):
         if one.error or other.error:
             texts = [(each.error["type"], each.error["message"]) if each.error else None for each in (one, other)]
@@ -266,14 +307,17 @@ def explains(exercise: Exercise, trials: Sequence[Trial], given: Sequence[Result
         if exercise.is_value and isinstance(one.value, dict) and isinstance(value, dict):
             value = {key: value[key] for key in one.value if key in value}
         tolerance = exercise.tolerance[trial.dtype]
-        pairs = ((one.value, value), (one.gradients, other.gradients), (one.after, other.after))
+        mine = one.value if has_history(trial.own.value) else without_history(one.value)
+        pairs = [(mine, value), (one.after, other.after)]
+        if values_are_right:
+            pairs.append((one.gradients, other.gradients))
         if not all(same(mine, yours, tolerance) for mine, yours in pairs):
             return False
     return True
 
 
 # The order in which faults are told; a fault of an earlier kind on any case comes before one of a later kind.
-ORDER = ("error", "kind", "after", "value", "gradient")
+ORDER = ("lasting", "error", "kind", "after", "value", "gradient")
 
 
 @dataclass(frozen=True)
@@ -289,11 +333,20 @@ def _fault(exercise: Exercise, trial: Trial, got: Result) -> Fault | None:
     tolerance = exercise.tolerance[trial.dtype]
     if got.error:
         return Fault("error")
+    changed = [
+        Fault("after" if name in exercise.mutates else "lasting", found, name)
+        for name, mine, wide, yours in zip(
+            exercise.parameters, trial.own.after, trial.wide.after, got.after, strict=False
+        )
+        if (found := difference(mine, wide, yours, tolerance))
+    ]
+    unasked = [fault for fault in changed if fault.order == "lasting"]
+    if unasked:
+        return unasked[0]
     if found := kind_difference(trial.own.value, got.value):
         return Fault("kind", found)
-    for name, mine, wide, yours in zip(exercise.parameters, trial.own.after, trial.wide.after, got.after, strict=False):
-        if found := difference(mine, wide, yours, tolerance):
-            return Fault("after", found, name)
+    if changed:
+        return changed[0]
     if found := value_difference(trial.wide.value, got.value, tolerance):
         return Fault("value", found)
     if trial.own.gradients is None:
@@ -332,7 +385,7 @@ def _first_failure(
     if not verdict.sentence:
         if fault.order == "error":
             _not_attempted_or(verdict, exercise, got.error, cell, circumstance)
-        elif fault.order == "after" and fault.parameter not in exercise.mutates:
+        elif fault.order == "lasting":
             verdict.sentence = diagnosis.lasting(exercise, fault.parameter)
         elif fault.order == "after":
             words = f"leaves an argument {fault.parameter} that {fault.found.text}{circumstance}"
@@ -341,21 +394,25 @@ def _first_failure(
             verdict.sentence = diagnosis.wrong_gradient(exercise, fault.parameter, fault.found, circumstance)
         else:
             verdict.sentence = diagnosis.wrong(exercise, fault.found, circumstance)
-    if verdict.status == NOT_ATTEMPTED:
+    if verdict.status == NOT_ATTEMPTED or exercise.is_value:
         return
     verdict.case = ", ".join(part for part in (trial.case.note, trial.dtype) if part)
     verdict.table = _table(exercise, trial, got, fault)
 
 
+def _entries(value: Any, keys: Sequence[str]) -> list[tuple[str, str]]:
+    """What the student wrote in the entries in question; what was expected there would be the answer itself."""
+    if not isinstance(value, dict):
+        return []
+    return [(str(key), diagnosis.show(value[key])) for key in keys if key in value]
+
+
 def _table(exercise: Exercise, trial: Trial, got: Result, fault: Fault) -> list[tuple[str, str]]:
-    if exercise.is_value:
-        # What was expected would be the answer itself.
-        return [("got", diagnosis.show(got.value))]
     rows = [(name, diagnosis.show(each)) for name, each in zip(exercise.parameters, trial.before, strict=False)]
     if fault.order == "error":
         return [*rows, ("expected", diagnosis.show(trial.wide.value)), ("got", got.error["type"])]
     expected, came = trial.wide.value, got.value
-    if fault.order == "after":
+    if fault.order in ("lasting", "after"):
         place = exercise.parameters.index(fault.parameter)
         expected, came = trial.wide.after[place], got.after[place]
     elif fault.order == "gradient":
@@ -363,6 +420,7 @@ def _table(exercise: Exercise, trial: Trial, got: Result, fault: Fault) -> list[
         leaves = [index for index, each in enumerate(trial.before) if _has_gradient(each)]
         place = leaves.index(place)
         expected, came = trial.wide.gradients[place], got.gradients[place] if got.gradients else None
-    what = {"after": f" {fault.parameter} afterwards", "gradient": f" gradient of {fault.parameter}"}
+    afterwards = f" {fault.parameter} afterwards"
+    what = {"lasting": afterwards, "after": afterwards, "gradient": f" gradient of {fault.parameter}"}
     texts = diagnosis.pair(expected, came)
     return [*rows, *zip((f"{word}{what.get(fault.order, '')}" for word in ("expected", "got")), texts, strict=True)]

@@ -135,8 +135,7 @@ def verdict_box(verdict: Verdict, hints: list[str], record: Record, remarks: Seq
     """The box of one check."""
     parts: list = []
     if verdict.table:
-        case = f" ({verdict.case})" if verdict.case else ""
-        parts.append(Table(f"The case{case}", verdict.table))
+        parts.append(Table(f"The case ({verdict.case})" if verdict.case else "You wrote", verdict.table))
     if verdict.printed.strip():
         text = verdict.printed
         shown = text if len(text) <= PRINTED_SHOWN else f"{text[:PRINTED_SHOWN]}\n… and more"

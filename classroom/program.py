@@ -6,7 +6,9 @@ as a tree of JSON beside named arrays (an .npz), never as pickle:
     None, True, 3, 2.5, "text"                        as themselves
     {"tensor": "a0", "requires_grad": false}          a kernel Tensor
     {"array": "a1"} · {"scalar": "a2"}                a NumPy array · a NumPy scalar
-    {"list": [...]} · {"tuple": [...]} · {"dict": [[key, value], ...]}
+    {"list": [...]}                                   a list
+    {"tuple": [...]}                                  a tuple, a namedtuple
+    {"dict": [[key, value], ...]}                     a dict, a defaultdict, an OrderedDict, a Counter
     {"dtype": "float32"} · {"open": true}             a dtype · the `...` of a stub
     {"other": "function"}                             anything else, by the name of its type
 """
@@ -14,6 +16,7 @@ as a tree of JSON beside named arrays (an .npz), never as pickle:
 import io
 import json
 import warnings
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -27,6 +30,8 @@ DEEPEST = 12
 LONGEST_TEXT = 10_000
 
 LARGEST_RESULT = 64 << 20
+# What counts as a dict; a class of the answer's own could be anything.
+DICTS = (dict, defaultdict, OrderedDict, Counter)
 
 Arrays = dict[str, np.ndarray]
 
@@ -66,10 +71,13 @@ def pack(value: Any, arrays: Arrays, depth: int = 0) -> Any:
     if isinstance(value, type) and issubclass(value, np.generic):
         return {"dtype": value.__name__}
     if depth < DEEPEST:
-        if type(value) in (list, tuple):
-            return {type(value).__name__: [pack(item, arrays, depth + 1) for item in value]}
-        if type(value) is dict:
-            items = [[pack(k, arrays, depth + 1), pack(v, arrays, depth + 1)] for k, v in value.items()]
+        if type(value) is list:
+            return {"list": [pack(item, arrays, depth + 1) for item in value]}
+        # The classes' own methods, because a namedtuple is a class that the answer may have changed.
+        if issubclass(type(value), tuple):
+            return {"tuple": [pack(item, arrays, depth + 1) for item in tuple.__iter__(value)]}
+        if type(value) in DICTS:
+            items = [[pack(k, arrays, depth + 1), pack(v, arrays, depth + 1)] for k, v in dict.items(value)]
             return {"dict": items}
     return {"other": type(value).__name__}
 

@@ -40,6 +40,13 @@ The student writes a function of the reference's name and parameters, and calls 
 answers and the student's cell are run as source text: after the exercise's `setup` and the references that it `uses`,
 in a namespace of their own. So each of them must stand alone: names from elsewhere in checks.py are not there.
 
+A wrong answer may leave one number free, as a keyword-only parameter: it is tried with its default and then with the
+numbers that stand in the student's cell, so that one function recognises every small number added in a logarithm:
+
+    def tiny_added(logits, labels, *, tiny=1e-8):
+        \"\"\"A small number added inside the logarithm puts a ceiling on the loss: use logsumexp.\"\"\"
+        ...
+
 Arguments are what they are in the Case: a kernel Tensor arrives as a Tensor (rebuilt on the device of the check), a
 NumPy array as an array, and numbers, strings, None, tuples, lists and dicts of these as themselves. If an argument is a
 Tensor with `requires_grad=True`, the gradient of the answer with respect to it is compared too.
@@ -61,6 +68,7 @@ There a wrong dict may name only some of the keys; it is recognised when the stu
 A function's stub in the student's notebook is `raise NotImplementedError("write your answer here")`.
 """
 
+import ast
 import inspect
 import sys
 import textwrap
@@ -71,6 +79,8 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+from classroom.cell import numbers
 
 SETUP = "import math\nimport numpy as np\nimport kernel\n"
 TOLERANCE = {"float64": 1e-9, "float32": 1e-5, "float16": 1e-3}
@@ -100,21 +110,31 @@ class Case:
 
 @dataclass(frozen=True)
 class Program:
-    """A function or class as source text: its name, its source and its docstring in one line."""
+    """A function or class as source text: its name, its source and its docstring in one line.
+
+    `free` names the keyword-only parameter that stands for a number of the student's own choice, "" where there is none.
+    """
 
     name: str
     source: str
     sentence: str
+    free: str = ""
 
     @classmethod
     def of(cls, function: Callable) -> "Program":
         """The program that defines `function`, read from its file."""
         source = textwrap.dedent(inspect.getsource(function))
-        return cls(function.__name__, source, " ".join((inspect.getdoc(function) or "").split()))
+        sentence = " ".join((inspect.getdoc(function) or "").split())
+        return cls(function.__name__, source, sentence, next(iter(getattr(function, "__kwdefaults__", None) or ()), ""))
 
-    def binding(self, name: str) -> str:
+    def binding(self, name: str, number: float | None = None) -> str:
         """Source that defines `name` as this program does, whatever it is called itself."""
-        return self.source if name == self.name else f"{self.source}\n{name} = {self.name}\n"
+        source = self.source if name == self.name else f"{self.source}\n{name} = {self.name}\n"
+        return source if number is None else f"{source}\n{name}.__kwdefaults__[{self.free!r}] = {number!r}\n"
+
+    def numbers_to_try(self, cell: ast.Module | None) -> list[float | None]:
+        """What may stand for the free number: those that the student's cell has; None for the program as it is."""
+        return [None, *(numbers(cell) if self.free and cell else ())]
 
 
 @dataclass(frozen=True)
@@ -139,7 +159,8 @@ class Exercise:
         devices: where the reference works; a check runs on the first, the tests on all.
         wide_reference: expect the values of the reference in float64; False where the dtype's rounding is the point.
         without: functions and methods by name that an answer may not use, since they are what it is to do itself.
-        choices: the words to choose from, where a value's strings are such; another word is told so.
+        choices: the words to choose from, where a value's strings are such; capitals do not count, and another word is
+            told so.
         tolerance: largest difference by dtype, relative to the larger of 1 and the largest expected magnitude.
         seconds: wall-clock limit of the whole run.
     """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 PRIVATE = ".gradschool"
 BACKUPS = "backups"
+EXERCISES = "exercises.ipynb"
 NO_NEWS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
+_SHIPPED = PurePosixPath(PRIVATE, "shipped.json")
 
 
 class WorkspaceError(CourseError):
@@ -53,7 +56,7 @@ class Fingerprint:
             return cls(content, content)
         try:
             written = [[cell["cell_type"], "".join(cell["source"])] for cell in json.loads(data)["cells"]]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return cls(content, content)  # no notebook, whatever its name says
         return cls(content, hashlib.sha256(json.dumps(written).encode()).hexdigest())
 
@@ -77,11 +80,17 @@ class Change:
     other: PurePosixPath | None = None
 
 
+def no_folder(workspace: Path) -> str:
+    """Why there is no folder `workspace` and cannot be one, in one sentence; "" if there is or can be."""
+    nearest = _nearest(workspace)
+    return "" if nearest.is_dir() else f"{nearest} is a file, and a workspace is a folder; choose another with --dir"
+
+
 def obstacle(workspace: Path) -> str:
     """What keeps a student from working in `workspace`, in one sentence; "" if nothing does."""
-    nearest = next(path for path in (workspace.absolute(), *workspace.absolute().parents) if os.path.exists(path))
-    if not nearest.is_dir():
-        return f"{nearest} is a file, and a workspace is a folder; choose another with --dir"
+    if sentence := no_folder(workspace):
+        return sentence
+    nearest = _nearest(workspace)
     if not os.access(nearest, os.W_OK | os.X_OK):
         return f"nothing can be written into {nearest}; choose another workspace with --dir"
     return ""
@@ -105,13 +114,13 @@ def decide(shipped: Fingerprint | None, current: Fingerprint | None, new: Finger
 def update(workspace: Path, lessons: Sequence[Lesson]) -> list[Change]:
     """Bring `workspace` up to date with the course; returns what changed, in order."""
     _require_room(workspace)
+    _require_place(workspace, _SHIPPED)
     workspace.mkdir(parents=True, exist_ok=True)
     shipped = _read_shipped(workspace)
     changes = []
     for path, data in handed_out(lessons):
+        _require_place(workspace, path)
         target = workspace / path
-        if target.exists() and not target.is_file():
-            raise WorkspaceError(f"{target} is no file; move it away, so that the lesson's own can be put there")
         new = Fingerprint.of(data, path.name)
         old = shipped.get(str(path))
         current_data = target.read_bytes() if target.exists() else None
@@ -145,20 +154,46 @@ def handed_out(lessons: Sequence[Lesson]) -> Iterator[tuple[PurePosixPath, bytes
 def reset(workspace: Path, lesson: Lesson, exercise: str | None = None) -> PurePosixPath | None:
     """Give the student's exercises of `lesson`, or one of them, their first state back.
 
-    Returns where the student's version was kept, or None if there was none.
+    Returns where the student's version was kept, or None if nothing of the student's was in what is replaced.
     """
     _require_room(workspace)
-    source = lesson.folder / "exercises.ipynb"
-    if not source.is_file():
-        raise WorkspaceError(f"lesson {lesson.name} has no exercises to reset")
-    path = PurePosixPath(lesson.name, source.name)
+    path = exercises(workspace, lesson)
     target = workspace / path
-    fresh = _for_student(source)
+    fresh = _for_student(lesson.folder / EXERCISES)
     if exercise is not None:
         fresh = _with_one_cell_reset(target, lesson, fresh, exercise)
-    kept = back_up(workspace, path) if target.exists() else None
+    kept = None
+    if target.exists() and Fingerprint.of(target.read_bytes(), path.name).work != Fingerprint.of(fresh, path.name).work:
+        kept = back_up(workspace, path)
     write_atomically(target, fresh)
     return kept
+
+
+def begun(workspace: Path, lessons: Sequence[Lesson]) -> list[Lesson]:
+    """Those of `lessons` whose exercises the student was given.
+
+    Errors: WorkspaceError when there are none.
+    """
+    _require_workspace(workspace)
+    mine = [each for each in lessons if _has_exercises(each) and os.path.lexists(workspace / each.name)]
+    if not mine:
+        raise WorkspaceError(f"{workspace} holds no exercises; `{to_type(workspace, 'lab')}` puts them there")
+    return mine
+
+
+def exercises(workspace: Path, lesson: Lesson) -> PurePosixPath:
+    """Where the student's exercises of `lesson` lie in `workspace`; the notebook itself may be gone.
+
+    Errors: WorkspaceError when the lesson has none, or was not handed out here.
+    """
+    if not _has_exercises(lesson):
+        raise WorkspaceError(f"lesson {lesson.name} has no exercises")
+    _require_workspace(workspace)
+    path = PurePosixPath(lesson.name, EXERCISES)
+    _require_place(workspace, path)
+    if not (workspace / lesson.name).is_dir():
+        raise WorkspaceError(f"{workspace / lesson.name} does not exist; `{to_type(workspace, 'lab')}` puts it there")
+    return path
 
 
 def read_notebook(path: Path, lesson: Lesson) -> NotebookNode:
@@ -169,25 +204,29 @@ def read_notebook(path: Path, lesson: Lesson) -> NotebookNode:
     import nbformat
     from nbformat.warnings import MissingIDFieldWarning
 
+    workspace = path.parents[1]
     if not path.is_file():
-        raise WorkspaceError(f"{path} does not exist; `{lab_line(path.parents[1])}` puts it there")
+        raise WorkspaceError(f"{path} does not exist; `{to_type(workspace, 'lab')}` puts it there")
     # By the way in which it is broken.
-    failures = (ValueError, nbformat.ValidationError, KeyError, AttributeError, TypeError)
+    failures = (ValueError, nbformat.ValidationError, KeyError, AttributeError, TypeError, RecursionError)
     try:
         with warnings.catch_warnings():
             # Some front ends write no cell ids, and a student's cells are found without them.
             warnings.simplefilter("ignore", MissingIDFieldWarning)
             return nbformat.read(path, as_version=4)
+    except OSError as error:
+        raise WorkspaceError(f"{path} cannot be opened ({error.strerror})") from None
     except failures:
         raise WorkspaceError(
-            f"{path} cannot be read as a notebook; `gradschool reset {lesson.number}` puts a fresh one in its place "
-            "and keeps yours in `backups`"
+            f"{path} cannot be read as a notebook; `{to_type(workspace, 'reset', lesson.number)}` puts a fresh one in "
+            "its place and keeps yours in `backups`"
         ) from None
 
 
 def back_up(workspace: Path, path: PurePosixPath) -> PurePosixPath:
     """Copy the student's file to the folder `backups`, under the time of day; returns where."""
     kept = PurePosixPath(BACKUPS, f"{datetime.now():%Y-%m-%d %H.%M.%S.%f}", path)
+    _require_place(workspace, kept)
     (workspace / kept).parent.mkdir(parents=True)
     shutil.copy2(workspace / path, workspace / kept)
     return kept
@@ -222,12 +261,22 @@ def lab_command(workspace: Path, lesson: Lesson, port: int | None = None, browse
     return command
 
 
-def lab_line(workspace: Path, lesson: str = "") -> str:
-    """What to type to open `workspace`."""
-    line = f"gradschool lab {lesson}".rstrip()
-    if workspace == Path("~/gradschool").expanduser():
-        return line
-    return f'{line} --dir "{workspace}"' if " " in str(workspace) else f"{line} --dir {workspace}"
+def to_type(workspace: Path, *words: str) -> str:
+    """What to type so that the command of these `words` uses `workspace`."""
+    # Unlike Path.expanduser, os.path's does not mind that there may be no home.
+    usual = workspace == Path(os.path.expanduser("~/gradschool"))
+    return typed("gradschool", *words, *([] if usual else ["--dir", workspace]))
+
+
+def typed(*words: str | Path) -> str:
+    """A command as this system's shell wants it typed: what the shell would split or redirect is quoted.
+
+    >>> typed("pip", "install", "numpy<3")
+    "pip install 'numpy<3'"
+    """
+    if os.name == "posix":
+        return shlex.join(map(str, words))
+    return " ".join(f'"{word}"' if set(str(word)) & set(" <>&|^") else str(word) for word in words)
 
 
 def lab_environment(workspace: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -265,16 +314,42 @@ def _with_one_cell_reset(target: Path, lesson: Lesson, fresh: bytes, exercise: s
         raise WorkspaceError(f"there is no exercise {exercise!r} in {target.name}; there are {', '.join(stubs)}")
     places = [index for index, cell in enumerate(student.cells) if _grade_id(cell) == exercise]
     if not places:
-        advice = f"`gradschool reset {lesson.number}` starts the lesson's exercises over"
-        raise WorkspaceError(f"the cell of {exercise!r} is gone from {target.name}; {advice}")
+        line = to_type(target.parents[1], "reset", lesson.number)
+        raise WorkspaceError(
+            f"the cell of {exercise!r} is gone from {target.name}; `{line}` starts the lesson's exercises over"
+        )
     for index in places:
         student.cells[index] = stubs[exercise]
     return (nbformat.writes(student) + "\n").encode()
 
 
+def _nearest(folder: Path) -> Path:
+    """`folder` itself or, where it does not exist, the nearest folder above it that does."""
+    return next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
+
+
+def _has_exercises(lesson: Lesson) -> bool:
+    return (lesson.folder / EXERCISES).is_file()
+
+
 def _require_room(workspace: Path) -> None:
     if sentence := obstacle(workspace):
         raise WorkspaceError(sentence)
+
+
+def _require_workspace(workspace: Path) -> None:
+    if not workspace.is_dir():
+        raise WorkspaceError(f"there is no workspace at {workspace}; `{to_type(workspace, 'lab')}` makes one")
+
+
+def _require_place(workspace: Path, path: PurePosixPath) -> None:
+    """That nothing but a file stands where the file `path` belongs, and nothing but folders above it."""
+    for folder in (workspace / each for each in path.parents):
+        if os.path.lexists(folder) and not folder.is_dir():
+            raise WorkspaceError(f"{folder} is a file, and a folder must stand there; move it away, then try again")
+    target = workspace / path
+    if target.exists() and not target.is_file():
+        raise WorkspaceError(f"{target} is no file; move it away, so that the lesson's own can be put there")
 
 
 def _grade_id(cell: Mapping) -> str | None:
@@ -298,19 +373,15 @@ def _write_kernelspec(folder: Path) -> None:
     write_atomically(folder / "kernel.json", json.dumps(spec, indent=1).encode())
 
 
-def _shipped_file(workspace: Path) -> Path:
-    return workspace / PRIVATE / "shipped.json"
-
-
 def _read_shipped(workspace: Path) -> dict[str, Fingerprint]:
     """What was handed out. Without it, or if it is broken, every file counts as the student's own work."""
     try:
-        known = json.loads(_shipped_file(workspace).read_text(encoding="utf-8"))
+        known = json.loads((workspace / _SHIPPED).read_text(encoding="utf-8"))
         return {path: Fingerprint(**entry) for path, entry in known.items()}
-    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+    except (FileNotFoundError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
 
 
 def _write_shipped(workspace: Path, shipped: Mapping[str, Fingerprint]) -> None:
     text = json.dumps({path: asdict(entry) for path, entry in sorted(shipped.items())}, indent=1)
-    write_atomically(_shipped_file(workspace), text.encode())
+    write_atomically(workspace / _SHIPPED, text.encode())

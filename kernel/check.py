@@ -9,7 +9,7 @@ import numpy
 
 from .creation import tensor
 from .errors import DtypeError, GradError, show
-from .op import is_float
+from .op import is_float, require_whole
 from .tensor import Tensor
 
 
@@ -39,6 +39,7 @@ def gradcheck(
     for i, x in enumerate(inputs):
         if not isinstance(x, Tensor):
             raise DtypeError(f"gradcheck: input {i} must be a kernel tensor, but {show(x)} came.")
+    require_whole("gradcheck: seed", seed)
     rng = numpy.random.default_rng(seed)
     places = [x.device for x in inputs]
     hosts = [x.detach().cpu().numpy() for x in inputs]

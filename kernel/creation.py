@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy
 
-from .errors import DtypeError, show
+from .errors import DtypeError, in_words, show
 from .op import DEFAULT_FLOAT, DTYPES, dtype_of, is_float, require_fits, require_number, require_sizes, require_whole
 from .tensor import Tensor, _host_array, _wrap
 from .xp import Generator, default_generator
 from .xp import device as device_of
 
 
-def _put(host: numpy.ndarray, device: Any, requires_grad: bool) -> Tensor:
+def _put(name: str, make: Callable[[], numpy.ndarray], device: Any, requires_grad: bool) -> Tensor:
     there = device_of("cpu" if device is None else device)
+    try:
+        host = make()
+    except MemoryError as error:
+        raise in_words(name, error) from None
     result = _wrap(host if there.kind == "cpu" else there.from_host(host), there)
     return result.requires_grad_() if requires_grad else result
 
@@ -61,7 +66,7 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     """
     if device is None and isinstance(data, Tensor):
         device = data.device
-    return _put(_host_array("tensor", data, dtype), device, requires_grad)
+    return _put("tensor", lambda: _host_array("tensor", data, dtype), device, requires_grad)
 
 
 def from_numpy(array: numpy.ndarray) -> Tensor:
@@ -92,7 +97,8 @@ def empty(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_
     >>> kernel.empty(2, 3).shape
     (2, 3)
     """
-    return _put(numpy.empty(_sizes("empty", sizes), _dtype("empty", dtype)), device, requires_grad)
+    shape, kind = _sizes("empty", sizes), _dtype("empty", dtype)
+    return _put("empty", lambda: numpy.empty(shape, kind), device, requires_grad)
 
 
 def zeros(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -101,7 +107,8 @@ def zeros(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_
     >>> kernel.zeros(2)
     tensor([0., 0.])
     """
-    return _put(numpy.zeros(_sizes("zeros", sizes), _dtype("zeros", dtype)), device, requires_grad)
+    shape, kind = _sizes("zeros", sizes), _dtype("zeros", dtype)
+    return _put("zeros", lambda: numpy.zeros(shape, kind), device, requires_grad)
 
 
 def ones(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -110,7 +117,8 @@ def ones(*sizes: Any, dtype: Any = DEFAULT_FLOAT, device: Any = None, requires_g
     >>> kernel.ones(2)
     tensor([1., 1.])
     """
-    return _put(numpy.ones(_sizes("ones", sizes), _dtype("ones", dtype)), device, requires_grad)
+    shape, kind = _sizes("ones", sizes), _dtype("ones", dtype)
+    return _put("ones", lambda: numpy.ones(shape, kind), device, requires_grad)
 
 
 def full(shape: Any, value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -123,7 +131,7 @@ def full(shape: Any, value: Any, dtype: Any = None, device: Any = None, requires
     require_number("full: argument value", value)
     kind = _host_array("full", value, None).dtype if dtype is None else _dtype("full", dtype)
     require_fits("full: argument value", value, kind)
-    return _put(numpy.full(sizes, value, kind), device, requires_grad)
+    return _put("full", lambda: numpy.full(sizes, value, kind), device, requires_grad)
 
 
 def eye(
@@ -136,7 +144,8 @@ def eye(
             [0., 1.]])
     """
     rows, columns = _sizes("eye", (n, n if m is None else m))
-    return _put(numpy.eye(rows, columns, dtype=_dtype("eye", dtype)), device, requires_grad)
+    kind = _dtype("eye", dtype)
+    return _put("eye", lambda: numpy.eye(rows, columns, dtype=kind), device, requires_grad)
 
 
 def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any = None, device: Any = None) -> Tensor:
@@ -153,7 +162,8 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
     _sizes("arange", (max(0, math.ceil((stop - start) / step)),))
     if dtype is None:
         dtype = DEFAULT_FLOAT if any(isinstance(v, float | numpy.floating) for v in (start, stop, step)) else "int64"
-    return _put(numpy.arange(start, stop, step).astype(_dtype("arange", dtype)), device, False)
+    kind = _dtype("arange", dtype)
+    return _put("arange", lambda: numpy.arange(start, stop, step).astype(kind), device, False)
 
 
 def linspace(start: float, stop: float, steps: int = 50, dtype: Any = DEFAULT_FLOAT, device: Any = None) -> Tensor:
@@ -165,7 +175,8 @@ def linspace(start: float, stop: float, steps: int = 50, dtype: Any = DEFAULT_FL
     _numbers("linspace", start=start, stop=stop)
     require_whole("linspace: argument steps", steps)
     (count,) = _sizes("linspace", (steps,))
-    return _put(numpy.linspace(start, stop, count).astype(_dtype("linspace", dtype)), device, False)
+    kind = _dtype("linspace", dtype)
+    return _put("linspace", lambda: numpy.linspace(start, stop, count).astype(kind), device, False)
 
 
 def rand(
@@ -204,8 +215,8 @@ def _draw(name: str, method: str, sizes: tuple, dtype: Any, device: Any, require
     if not is_float(kind):
         raise DtypeError(f"{name}: a float dtype was expected, but {kind} came; use randint for whole numbers.")
     drawn = numpy.dtype("float32") if kind == "float16" else kind  # NumPy draws no halves
-    host = getattr(_host_generator(name, generator), method)(_sizes(name, sizes), dtype=drawn)
-    return _put(numpy.asarray(host).astype(kind, copy=False), device, requires_grad)
+    draw, shape = getattr(_host_generator(name, generator), method), _sizes(name, sizes)
+    return _put(name, lambda: numpy.asarray(draw(shape, dtype=drawn)).astype(kind, copy=False), device, requires_grad)
 
 
 def randint(low: int, high: int, shape: Any, device: Any = None, generator: Generator | None = None) -> Tensor:
@@ -220,5 +231,5 @@ def randint(low: int, high: int, shape: Any, device: Any = None, generator: Gene
     if not -(2**63) <= low < high <= 2**63:
         raise DtypeError(f"randint: high must be above low, both in 64 bits, but low {low} and high {high} came.")
     sizes = _sizes("randint", shape if isinstance(shape, tuple | list) else (shape,))
-    host = _host_generator("randint", generator).integers(low, high, sizes)
-    return _put(numpy.asarray(host, numpy.int64), device, False)
+    draw = _host_generator("randint", generator).integers
+    return _put("randint", lambda: numpy.asarray(draw(low, high, sizes), numpy.int64), device, False)

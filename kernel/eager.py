@@ -12,7 +12,7 @@ from .tensor import Tensor, _as_array, _plain_number, _wrap
 
 _new = object.__new__
 # What ``forward`` may raise because of the values that came; anything else is a mistake in the operation itself.
-_PLAIN_ERRORS = (ShapeError, DtypeError, OverflowError, IndexError)
+_PLAIN_ERRORS = (ShapeError, DtypeError, OverflowError, IndexError, MemoryError)
 
 
 def run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
@@ -45,18 +45,18 @@ def run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
     else:
         tensor._written = [0]
     tensor.grad = tensor._hooks = None
+    tensor._place = None
+    tensor._requires_grad = False
     if wanted and grad_enabled.get():
-        tensor._place = node = _node(signature.records.get(wanted) or signature.record(wanted), operands, arrays)
-        tensor._requires_grad = node is not None
+        node = _node(signature.records.get(wanted) or signature.record(wanted), operands, arrays)
         if node is not None:
+            tensor._place = node
+            tensor._requires_grad = True
             if node.record.keep_output:
                 node.output = result
                 node.reads.append(tensor._written)
             if op.residuals:
-                node.residuals = residuals if node.record.keep_residuals else (None,) * len(residuals)
-    else:
-        tensor._place = None
-        tensor._requires_grad = False
+                _keep_residuals(node, residuals)
     return tensor
 
 
@@ -117,14 +117,19 @@ def _run_long(signature: Signature, operands: tuple, arrays: list, wanted: int) 
         if node is not None and is_float(t.dtype):
             tensor._place, tensor._requires_grad = place(node, k), True
         tensors.append(tensor)
+    signature.plain = signature.short  # from now on, since what infer announced has been compared
     if node is not None:
-        record = node.record
         if op.residuals:
-            node.residuals = residuals if record.keep_residuals else (None,) * len(residuals)
-        if record.keep_output:
+            _keep_residuals(node, residuals)
+        if node.record.keep_output:
             node.output = tuple(outputs) if op.outputs > 1 else outputs[0]
             node.reads.extend(tensor._written for tensor in tensors)
     return tuple(tensors) if op.outputs > 1 else tensors[0]
+
+
+def _keep_residuals(node: Node, residuals: tuple) -> None:
+    """What ``forward`` computed for the rules alone, if a rule that is needed reads it."""
+    node.residuals = residuals if node.record.keep_residuals else (None,) * len(residuals)
 
 
 def _node(record: Record, operands: tuple, arrays: list) -> Node | None:

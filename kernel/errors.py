@@ -43,4 +43,6 @@ def in_words(name: str, error: Exception) -> Exception:
     """An error of ``forward`` as a sentence that begins with the operation's name."""
     if isinstance(error, OverflowError):
         return DtypeError(f"{name}: {error}; give a smaller number, or convert the tensor first.")
+    if isinstance(error, MemoryError):
+        return MemoryError(f"{name}: {str(error) or 'there is not enough memory'}; use smaller tensors.")
     return (ShapeError if isinstance(error, IndexError) else type(error))(f"{name}: {error}")

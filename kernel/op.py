@@ -40,6 +40,8 @@ TENSOR_TYPES = {
 
 NUMBERS = frozenset((float, int, bool))  # the types of Python numbers that may stand beside tensors
 
+MOST_AXES = 32  # of a tensor
+
 Shape = tuple[int | None, ...]
 
 
@@ -214,7 +216,7 @@ def require_sizes(what: str, sizes: Any) -> None:
         raise DtypeError(f"{what} must be whole numbers, but {show(sizes)} came.")
     if any(size < 0 for size in sizes):
         raise ShapeError(f"{what} must not be negative, but {spell(sizes)} came.")
-    if math.prod(sizes) >= 2**60 or len(sizes) > 32:
+    if math.prod(sizes) >= 2**60 or len(sizes) > MOST_AXES:
         raise ShapeError(f"{what} {spell(sizes)} make a tensor that no memory holds.")
 
 
@@ -270,7 +272,8 @@ class Op:
                    one is given. An op that declares ``outputs`` > 1 or ``residuals`` returns two tuples (outputs,
                    residuals), and its ``out`` is a tuple, one for each output.
     function       instead of ``forward``, where one function of xp is all of it: its name, as "exp" for ``xp.exp``.
-    arguments      the names of the operands: those of ``forward``; to be declared beside a ``function``.
+    arguments      the names of the operands: those of ``forward``; to be declared beside a ``function``. ``options``
+                   are the names of the attributes; beside a ``function`` there are none.
     vjp            one rule per argument, ``rule(xp, g, y, *arrays, *residuals, **attributes)``: the gradient with
                    respect to that argument, given the gradient ``g`` of the output ``y``; None where there is none.
                    Written in functions that NumPy and the kernel both have, so that with ``xp`` = the kernel's own
@@ -308,6 +311,7 @@ class Op:
 
     name: ClassVar[str]
     arguments: ClassVar[tuple[str, ...]]
+    options: ClassVar[tuple[str, ...]] = ()
     function: ClassVar[str | None] = None
     variadic: ClassVar[bool] = False
     outputs: ClassVar[int] = 1
@@ -340,6 +344,7 @@ class Op:
             if "out" not in names:
                 raise TypeError(f"{cls.name}: forward needs an argument out=None, the array to write the result into.")
             cls.arguments = tuple(names[: names.index("out")])
+            cls.options = tuple(names[names.index("out") + 1 :])
         if not cls.variadic and len(cls.vjp) != len(cls.arguments):
             raise TypeError(
                 f"{cls.name}: vjp needs one rule (or None) per argument of forward, {len(cls.arguments)} of them, but "

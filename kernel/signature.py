@@ -10,7 +10,7 @@ import numpy
 
 from . import functional
 from .errors import DeviceError, DtypeError, ShapeError
-from .op import ArrayType, Kind, Op, spell
+from .op import MOST_AXES, ArrayType, Kind, Op, spell
 from .xp import device
 
 
@@ -111,17 +111,21 @@ class Signature:
             raise DeviceError(
                 f"{op.name}: the operands are on {devices[0]} and {devices[1]}; move one with .to('{devices[0]}')."
             )
+        _require_call(op, types, attributes)
         try:
             inputs, self.outputs = op.infer(*types, **attributes)
         except (ShapeError, DtypeError) as error:
             raise type(error)(f"{op.name}: {error}") from None
+        for t in self.outputs:
+            if t.shape is not None and len(t.shape) > MOST_AXES:
+                raise ShapeError(f"{op.name}: the result would have {len(t.shape)} axes, more than {MOST_AXES}.")
         self.op, self.inputs, self.attributes = op, types, attributes
         # A Python number stays one where an array beside it has the dtype in which the operation computes.
         arrays = {t.dtype for given, t in zip(types, inputs, strict=True) if isinstance(given, Kind)}
         self.casts = tuple(
             (i, t.dtype)
             for i, (given, t) in enumerate(zip(types, inputs, strict=True))
-            if given.dtype != t.dtype and (isinstance(given, Kind) or t.dtype not in arrays)
+            if given.dtype != t.dtype and (isinstance(given, Kind) or op.variadic or t.dtype not in arrays)
         )
         self.home = devices[0]
         self.device = device(attributes["target"]) if op.moves else self.home
@@ -165,7 +169,16 @@ class Signature:
                 f"{self.op.name}: infer announced {expected.dtype} of shape {spell(expected.shape)}, but forward "
                 f"returned {array.dtype} of shape {spell(array.shape)}; correct one of the two."
             )
-        self.plain = self.short
+
+
+def _require_call(op: type[Op], types: tuple[ArrayType, ...], attributes: dict[str, Any]) -> None:
+    """Raise unless the operands are as many as the operation has, and the attributes among its own."""
+    if not op.variadic and len(types) != len(op.arguments):
+        raise DtypeError(f"{op.name}: it takes {', '.join(op.arguments)}, but {len(types)} operands came.")
+    for name in attributes:
+        if name not in op.options:
+            has = f"it has {', '.join(op.options)}" if op.options else "it has none"
+            raise DtypeError(f"{op.name}: there is no attribute {name}; {has}.")
 
 
 signatures: dict[tuple, Signature] = {}

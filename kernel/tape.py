@@ -229,7 +229,12 @@ def unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
     """The gradient of a stretched operand: summed over the axes along which it was repeated."""
     axes = _stretched(g.shape, shape)
     if axes:
-        g = xp.sum_rows(g) if axes == (0,) and len(g.shape) == 2 else g.sum(axis=axes)
+        if axes == (0,) and len(g.shape) == 2:
+            g = xp.sum_rows(g)
+        elif g.dtype == "float16":  # NumPy adds halves up to 2048 and no further
+            g = g.astype("float32").sum(axis=axes).astype("float16")
+        else:
+            g = g.sum(axis=axes)
     return g if g.shape == shape else g.reshape(shape)
 
 

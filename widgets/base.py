@@ -46,7 +46,8 @@ _STYLE_SHEET = """
 .gradschool-widget .widget-label{color:var(--jp-ui-font-color0,inherit);text-align:left}
 .gradschool-widget .widget-html,.gradschool-widget .widget-html-content{height:auto;line-height:1.45}
 .gradschool-widget .gradschool-slider input{width:72px;flex:none}
-.gradschool-widget .gradschool-picture .widget-html-content{background:PAPER;border-radius:8px;overflow:hidden}
+.gradschool-widget .gradschool-picture .widget-html-content{background:PAPER;border-radius:8px;
+ overflow-x:auto;overflow-y:hidden}
 /* ipywidgets draws the arrow of a list in black, in the dark theme too. */
 [data-jp-theme-light=false] .gradschool-widget select{background-image:url("ARROW")}
 .gradschool-widget .gradschool-stale{opacity:.35}
@@ -62,7 +63,9 @@ _STYLE_SHEET = """
 
 # ipywidgets cannot give a slider's handle an accessible name nor an element a role. Once the widget stands in the page,
 # this names each handle after the number field of its row, and makes the sentence a live region that stays in the page
-# while its text changes (screen readers do not announce a region that is itself new).
+# while its text changes (screen readers do not announce a region that is itself new). A picture wider than its place
+# scrolls: it can be reached with Tab and moved with the arrow keys, and what it points out comes into view.
+LOOK_HERE = "gradschool-look-here"
 _NAME_ELEMENTS = """
 const root=this.closest('.gradschool-widget');
 const name=()=>{
@@ -76,10 +79,22 @@ const name=()=>{
   const region=root.querySelector('.gradschool-'+place+' .widget-html-content');
   if(region)region.setAttribute('role',role);
  }
+ const frame=root.querySelector('.gradschool-picture .widget-html-content');
+ if(!frame)return;
+ const scrolls=frame.scrollWidth>frame.clientWidth+1;
+ for(const [attribute,value] of [['tabindex','0'],['role','region'],['aria-label','picture, scrolls sideways']])
+  if(scrolls)frame.setAttribute(attribute,value);else frame.removeAttribute(attribute);
+ const shown=[...frame.querySelectorAll('.LOOK_HERE')].map(element=>element.getBoundingClientRect());
+ if(scrolls&&shown.length){
+  const left=Math.min(...shown.map(box=>box.left)),right=Math.max(...shown.map(box=>box.right));
+  const place=frame.getBoundingClientRect();
+  frame.scrollLeft+=(left+right-place.left-place.right)/2;
+ }
 };
 name();
 new MutationObserver(name).observe(root,{childList:true,subtree:true});
-"""
+new ResizeObserver(name).observe(root);
+""".replace("LOOK_HERE", LOOK_HERE)
 
 
 @dataclass(frozen=True)

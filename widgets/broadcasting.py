@@ -16,6 +16,7 @@ import numpy as np
 import kernel
 from widgets import style
 from widgets.base import Choice, Interactive, Text
+from widgets.figure import svg
 
 _MOST_AXES = 3
 _LONGEST_AXIS = 6
@@ -26,7 +27,10 @@ _OPERATIONS = {"add": ("+", operator.add), "subtract": ("−", operator.sub), "m
 
 @dataclass(frozen=True)
 class AxisRule:
-    """What broadcasting does on one axis of the result. A size is None where the array has no such axis."""
+    """What broadcasting does on one axis of the result. A size is None where the array has no such axis.
+
+    Axes count from the right, -1, -2, …, as shapes are aligned: so does the kernel's error.
+    """
 
     axis: int
     size_a: int | None
@@ -38,17 +42,18 @@ class AxisRule:
         a, b = self.size_a or 1, self.size_b or 1
         return max(a, b) if a == b or 1 in (a, b) else None
 
-    def sentence(self) -> str:
-        """The rule on this axis in words."""
+    def sentence(self, fits: bool = True) -> str:
+        """The rule on this axis in words. Where the shapes do not fit on another axis, nothing is stretched here."""
         if self.size is None:
             return f"axis {self.axis}: {self.size_a} and {self.size_b} differ and neither is 1"
+        is_stretched = f"{'is' if fits else 'could be'} stretched to {self.size}"
         for name, size in (("a", self.size_a), ("b", self.size_b)):
             if size is None:
-                stretched = f" and is stretched to {self.size}" if self.size > 1 else ""
+                stretched = f" and {is_stretched}" if self.size > 1 else ""
                 return f"axis {self.axis}: {name} has no such axis, so it counts as 1{stretched}"
         if self.size_a == self.size_b:
             return f"axis {self.axis}: {self.size_a} and {self.size_b} agree"
-        return f"axis {self.axis}: 1 is stretched to {self.size}"
+        return f"axis {self.axis}: 1 {is_stretched}"
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,10 @@ class BroadcastState:
     rules: tuple[AxisRule, ...]
     shape: tuple[int, ...] | None
 
+    def sentences(self) -> list[str]:
+        """The rule on every axis in words, from the right."""
+        return [rule.sentence(fits=self.shape is not None) for rule in reversed(self.rules)]
+
 
 def broadcast_state(shape_a: tuple[int, ...], shape_b: tuple[int, ...]) -> BroadcastState:
     """The broadcasting rule, axis by axis: shapes are aligned at the right, and equal sizes or a 1 go together.
@@ -69,8 +78,8 @@ def broadcast_state(shape_a: tuple[int, ...], shape_b: tuple[int, ...]) -> Broad
 
     >>> broadcast_state((3, 1), (4,)).shape
     (3, 4)
-    >>> [rule.sentence() for rule in broadcast_state((3, 2), (3,)).rules]
-    ['axis 0: b has no such axis, so it counts as 1 and is stretched to 3', 'axis 1: 2 and 3 differ and neither is 1']
+    >>> broadcast_state((3, 2), (3,)).sentences()[0]
+    'axis -1: 2 and 3 differ and neither is 1'
     """
     for name, shape in (("shape_a", shape_a), ("shape_b", shape_b)):
         if not all(isinstance(size, int) and size >= 1 for size in shape):
@@ -81,7 +90,8 @@ def broadcast_state(shape_a: tuple[int, ...], shape_b: tuple[int, ...]) -> Broad
         return (None,) * (count - len(shape)) + tuple(shape)
 
     rules = tuple(
-        AxisRule(axis, *sizes) for axis, sizes in enumerate(zip(aligned(shape_a), aligned(shape_b), strict=True))
+        AxisRule(axis, *sizes)
+        for axis, sizes in enumerate(zip(aligned(shape_a), aligned(shape_b), strict=True), start=-count)
     )
     sizes = tuple(rule.size for rule in rules)
     return BroadcastState(tuple(shape_a), tuple(shape_b), rules, None if None in sizes else sizes)
@@ -165,7 +175,7 @@ class Broadcasting(Interactive):
     def status(self, state: _Drawn) -> str:
         broadcast = state.broadcast
         shapes = f"a {broadcast.shape_a} and b {broadcast.shape_b}"
-        rules = "; ".join(rule.sentence() for rule in reversed(broadcast.rules)) or "neither has an axis"
+        rules = "; ".join(broadcast.sentences()) or "neither has an axis"
         if broadcast.shape is None:
             return f"{state.operation}: {shapes} do not fit. From the right, {rules}."
         return f"{shapes} give {broadcast.shape}. From the right, {rules}."
@@ -254,11 +264,11 @@ def _table(state: BroadcastState) -> list[str]:
         y = top + line * _TABLE_ROW
         label = f"{name} {shape}"
         parts.append(_text(_MARGIN, y, label, font_weight=600, fill=_EDGE[name]))
-    for rule in state.rules:
-        x = first + rule.axis * step
+    for place, rule in enumerate(state.rules):
+        x = first + place * step
         parts.append(_text(x, top, str(rule.axis), "middle", fill=style.MUTED))
         for line, (name, size) in enumerate((("a", rule.size_a), ("b", rule.size_b)), start=1):
-            stretched = rule.size is not None and (size or 1) != rule.size
+            stretched = state.shape is not None and (size or 1) != rule.size
             text = ("·" if size is None else str(size)) + (f" → {rule.size}" if stretched else "")
             weight = 600 if stretched else 400
             parts.append(_text(x, top + line * _TABLE_ROW, text, "middle", font_weight=weight, fill=_EDGE[name]))
@@ -325,9 +335,4 @@ def _svg(state: BroadcastState, operation: str) -> str:
         f'<line x1="0" y1="0" x2="0" y2="6" stroke="{colour}" stroke-width="2"/></pattern>'
         for name, angle, colour in (("a", 45, _FILL["a"]), ("b", -45, _FILL["b"]), ("copy", 45, style.RULE))
     )
-    width, height = max(x + _MARGIN, 470), bottom + _MARGIN
-    return (
-        f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" font-size="14" '
-        'font-family="var(--jp-ui-font-family, sans-serif)" style="max-width:100%;height:auto;display:block">'
-        f"<defs>{hatches}</defs>{''.join(parts)}</svg>"
-    )
+    return svg([f"<defs>{hatches}</defs>", *parts], max(x + _MARGIN, 470), bottom + _MARGIN, font_size=14)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import html
 import io
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
@@ -14,6 +16,26 @@ from widgets import style
 
 CARD = f"background:{style.PAPER};color:{style.INK};border-radius:8px"
 FITTING = "max-width:100%;height:auto"
+# An SVG shrinks no further than this: its letters would be too small, so the box around it scrolls instead.
+SMALLEST_SCALE = 0.8
+_WIDTH = re.compile(r'<svg[^>]*\swidth="([\d.]+)"')
+
+
+def svg(parts: Iterable[str], width: float, height: float, font_size: int) -> str:
+    """An SVG in the ink of the card it lies on, of so many CSS pixels, which shrinks with its place but stays legible.
+
+    >>> print(svg(['<path d="M0 0h9"/>'], 100, 50, font_size=13)[:60])
+    <svg viewBox="0 0 100 50" width="100" height="50" font-size=
+    """
+    return (
+        f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" font-size="{font_size}" '
+        'font-family="var(--jp-ui-font-family, sans-serif)" fill="currentColor" '
+        f'style="{_shrinking(width)};display:block">{"".join(parts)}</svg>'
+    )
+
+
+def _shrinking(width: float) -> str:
+    return f"width:{width:g}px;max-width:100%;min-width:{SMALLEST_SCALE * width:g}px;height:auto"
 
 
 def image_html(picture: bytes | str, alt: str) -> str:
@@ -46,7 +68,8 @@ def figure_html(picture: bytes | str, alt: str, caption: str) -> str:
         if "xmlns=" not in picture:
             picture = picture.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
         source = _data_address("svg+xml", picture.encode())
-        image = f'<img alt="{html.escape(alt, quote=True)}" style="{CARD};{FITTING}" src="{source}">'
+        fitting = _shrinking(float(width[1])) if (width := _WIDTH.search(picture)) else FITTING
+        image = f'<img alt="{html.escape(alt, quote=True)}" style="{CARD};{fitting}" src="{source}">'
     else:
         image = image_html(picture, alt)
     return (

@@ -19,7 +19,8 @@ import numpy as np
 import kernel
 from kernel.tape import AccumulateGrad, walk
 from widgets import style
-from widgets.base import Choice, Interactive, Slider, Text
+from widgets.base import LOOK_HERE, Choice, Interactive, Slider, Text
+from widgets.figure import svg
 
 _LARGEST_LEAF = 100.0
 _MOST_SQUARINGS = 6
@@ -328,7 +329,7 @@ def parse_leaves(text: str) -> dict[str, tuple[float, ...]]:
     """The values that a student types for the leaves.
 
     Raises:
-        ValueError: something is no number, or one too large to draw.
+        ValueError: something is no number, or one too large to draw, or a name stands there twice.
 
     >>> parse_leaves("x = 5, y=-2.5"), parse_leaves("z = (2, 0)")
     ({'x': (5.0,), 'y': (-2.5,)}, {'z': (2.0, 0.0)})
@@ -346,7 +347,9 @@ def parse_leaves(text: str) -> dict[str, tuple[float, ...]]:
                 f"values: after {name} = a number should stand, such as 2 or -0.5; got {written.strip(' ,;')!r}."
             )
         if max(map(abs, numbers)) > _LARGEST_LEAF:
-            raise ValueError(f"values: {name} must lie between −100 and 100 to be drawn; got {written.strip()}.")
+            raise ValueError(f"values: {name} must lie between −100 and 100 to be drawn; got {written.strip(' ,;')}.")
+        if name in found:
+            raise ValueError(f"values: {name} stands there twice; give it one value.")
         found[name] = tuple(numbers)
     return found
 
@@ -506,11 +509,7 @@ def _svg(state: GraphState) -> str:
     for name, box in boxes.items():
         corner = (lefts[box.column], middles[name])
         parts += _box(state, box, corner, widths[box.column])
-    return (
-        f'<svg viewBox="0 0 {total_width:g} {total_height:g}" width="{total_width:g}" height="{total_height:g}" '
-        'font-size="13" font-family="var(--jp-ui-font-family, sans-serif)" fill="currentColor" '
-        f'style="max-width:100%;height:auto;display:block">{"".join(parts)}</svg>'
-    )
+    return svg(parts, total_width, total_height, font_size=13)
 
 
 def _columns(state: GraphState, final: Mapping[str, np.ndarray]) -> tuple[list[float], list[float], float]:
@@ -552,7 +551,8 @@ def _arrow(start: Point, turn: float, end: Point, bend: float, part: np.ndarray 
     else:
         label = _text(x, y + 0.75 * bend + (17 if bend > 0 else -8), text, weight=700)
     return [
-        f'<path d="{curve}" fill="none" stroke="{_ACCENT}" stroke-width="3"/><path d="{tip}" fill="{_ACCENT}"/>',
+        f'<path class="{LOOK_HERE}" d="{curve}" fill="none" stroke="{_ACCENT}" stroke-width="3"/>',
+        f'<path d="{tip}" fill="{_ACCENT}"/>',
         label,
     ]
 
@@ -561,7 +561,9 @@ def _box(state: GraphState, box: Box, corner: Point, width: float) -> list[str]:
     """Equation and value, below it the gradient. This step's node has a thick edge, a visited one a tinted face."""
     (x, y), arrived = corner, state.gradients
     now = state.visit is not None and state.visit.name == box.name
-    edge = f'stroke="{_ACCENT}" stroke-width="3"' if now else 'stroke="currentColor" stroke-opacity=".6"'
+    edge = 'stroke="currentColor" stroke-opacity=".6"'
+    if now:
+        edge = f'class="{LOOK_HERE}" stroke="{_ACCENT}" stroke-width="3"'
     tint = 0.1 if box.name in state.visited else 0
     parts = [
         f'<rect x="{x:g}" y="{y - _BOX_HEIGHT / 2:g}" width="{width:g}" height="{_BOX_HEIGHT}" '

@@ -68,6 +68,29 @@ def logits_state(logits: Sequence[float], target: int, smoothing: float = 0.0) -
     )
 
 
+def losses_along(state: LogitsState, shares: np.ndarray) -> np.ndarray:
+    """The loss if the truth had each of `shares` as its probability p, and the other classes divided the rest as now.
+
+    With q the other classes' parts of the rest:  -y_target log p - sum over the others of y_c log((1 - p) q_c).
+    Without smoothing that is -log p; with it the lowest loss lies at p = y_target.
+
+    Arguments:
+        shares: p, any shape, between 0 and 1 without the ends.
+
+    >>> state = logits_state([2.0, 1.0, 0.0], target=0, smoothing=0.1)
+    >>> losses_along(state, state.probabilities[:1]).round(4).item() == round(state.loss, 4)
+    True
+    """
+    others = np.arange(len(state.logits)) != state.target
+    z = state.logits[others] - state.logits[others].max()
+    # From the logits: as probabilities the others may be too small to divide.
+    log_parts = z - np.log(np.exp(z).sum())
+    rest = 1 - state.truth[state.target]
+    return -(
+        state.truth[state.target] * np.log(shares) + rest * np.log1p(-shares) + float(state.truth[others] @ log_parts)
+    )
+
+
 def _numbers(values: np.ndarray) -> str:
     return "(" + ", ".join(map(style.number, values)) + ")"
 
@@ -155,6 +178,10 @@ class Logits(Interactive):
         p = np.linspace(np.exp(-_HIGHEST_LOSS * 1.05), 1, 300)
         curve.plot(p, -np.log(p), color=style.MUTED, linewidth=2, linestyle="-")
         curve.text(0.17, 1.95, "−log p", color=style.MUTED)
+        # Closest at the right end, where the smoothed curve turns up.
+        self._along = 1 - np.geomspace(1e-7, 1 - p[0], 300)
+        (self._smoothed,) = curve.plot([], [], color=style.BLUE, linewidth=1.6, linestyle="--")
+        self._smoothed_name = curve.text(1, 0.76 * _HIGHEST_LOSS, "╌ smoothed", color=style.BLUE, size=9.5, ha="right")
 
         left = {"textcoords": "offset points", "ha": "right", "va": "center"}
         # The widest text that each name will have, so that the layout leaves room for it.
@@ -177,7 +204,8 @@ class Logits(Interactive):
             figure,
             [
                 *(*self._names, *self._scores, *self._bars, *self._shares, self._targets),
-                *(*self._arrows, *self._gradients, self._drop, self._point, self._loss),
+                *(*self._arrows, *self._gradients),
+                *(self._smoothed, self._smoothed_name, self._drop, self._point, self._loss),
             ],
         )
 
@@ -196,6 +224,10 @@ class Logits(Interactive):
             side, alignment = (-0.07, "right") if slope > 0 else (0.07, "left")
             self._gradients[row].set(text=style.number(slope, sign=True), x=side, horizontalalignment=alignment)
         self._targets.set_xdata(state.truth)
+        smoothed = state.truth[state.target] < 1
+        self._smoothed.set_visible(smoothed)
+        self._smoothed_name.set_visible(smoothed)
+        self._smoothed.set_data(self._along, losses_along(state, self._along))
         share, height = state.probabilities[state.target], min(state.loss, _HIGHEST_LOSS)
         self._drop.set_data([share, share], [0, height])
         self._point.set_data([share], [height])
@@ -212,7 +244,8 @@ class Logits(Interactive):
         )
         return (
             f"Bars of the probabilities: {shares}; arrows of the gradient: {slopes}; "
-            f"a point at loss {style.number(state.loss)} beside the curve of minus log p."
+            f"a point at loss {style.number(state.loss)} on the curve of "
+            f"{'the smoothed loss, dashed beside that of ' if state.truth[state.target] < 1 else ''}minus log p."
         )
 
     def status(self, state: LogitsState) -> str:
@@ -228,8 +261,10 @@ class Logits(Interactive):
             step = f"a step against the gradient raises {logits_of(rising)} and lowers {logits_of(falling)}"
         else:
             step = "the gradient is zero to four decimals, so a step changes nothing"
-        truth = self._classes[state.target]
-        return f"The truth, {truth}, has p = {share:.4f} and the loss is {state.loss:.4f}; {step}."
+        loss = f"the loss is {state.loss:.4f}"
+        if state.truth[state.target] < 1:
+            loss += f", {style.number(-np.log(share))} without smoothing"
+        return f"The truth, {self._classes[state.target]}, has p = {share:.4f} and {loss}; {step}."
 
     def details(self, state: LogitsState) -> str:
         return "\n".join(

@@ -69,12 +69,16 @@ def _not_empty(x, axis):
 
 
 def _wide(x):
-    """x for a sum of squares, which in halves would overflow at 256."""
+    """x for a sum: one of halves would stand still at 2048, and one of their squares overflow at 256."""
     return x.astype("float32") if x.dtype == "float16" else x
 
 
 def _in(dtype, value):
     return value if value.dtype == dtype else value.astype(dtype)
+
+
+def _total(x, axis):
+    return _in(x.dtype, _wide(x).sum(axis=axis, keepdims=True))
 
 
 def _one_axis(axis):
@@ -93,6 +97,8 @@ class sum(Op):
         return (x,), (ArrayType(reduced(x.shape, axis, keepdims), dtype),)
 
     def forward(xp, x, out=None, axis=None, keepdims=False):
+        if x.dtype == "float16":
+            return deliver(xp, _in(x.dtype, xp.add.reduce(_wide(x), axis, None, None, keepdims)), out)
         # Said outright, since NumPy would count booleans and int32 in an integer as wide as the platform's.
         dtype = x.dtype if x.dtype.kind == "f" else DEFAULT_INTEGER
         return xp.add.reduce(x, axis, dtype, out, keepdims)
@@ -317,7 +323,7 @@ class logsumexp(Op):
         top = x.max(axis=axis, keepdims=True)
         # A row of nothing but -inf (or one with +inf) must not turn into inf - inf.
         top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
-        y = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
+        y = xp.log(_total(xp.exp(x - top), axis)) + top
         return deliver(xp, y if keepdims else y.reshape(reduced(x.shape, axis, False)), out)
 
     def _x(xp, g, y, x, axis=None, keepdims=False):
@@ -345,7 +351,7 @@ class softmax(AlongAxis):
 
     def forward(xp, x, out=None, axis=-1):
         y = xp.exp(xp.subtract(x, x.max(axis=axis, keepdims=True), out=out), out=out)
-        return xp.divide(y, y.sum(axis=axis, keepdims=True), out=out)
+        return xp.divide(y, _total(y, axis), out=out)
 
 
 class log_softmax(AlongAxis):
@@ -357,4 +363,4 @@ class log_softmax(AlongAxis):
 
     def forward(xp, x, out=None, axis=-1):
         shifted = x - x.max(axis=axis, keepdims=True)
-        return xp.subtract(shifted, xp.log(xp.exp(shifted).sum(axis=axis, keepdims=True)), out=out)
+        return xp.subtract(shifted, xp.log(_total(xp.exp(shifted), axis)), out=out)

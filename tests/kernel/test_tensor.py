@@ -649,6 +649,16 @@ def test_composites():
         kernel.zeros(1, 2, 2).t()
 
 
+def test_sums_of_halves_do_not_stand_still():
+    many = kernel.ones(4096, 3, dtype="float16")
+    assert many.sum(0).tolist() == [4096] * 3
+    assert kernel.zeros(4096, 2).half().softmax(0)[0].tolist() == [2**-12] * 2
+    assert abs(kernel.zeros(4096, 2).half().logsumexp(0)[0].item() - 12 * numpy.log(2)) < 0.01
+    bias = kernel.zeros(3, dtype="float16", requires_grad=True)
+    (kernel.ones(4096, 2, 3, dtype="float16") + bias).sum().backward()
+    assert bias.grad.tolist() == [8192] * 3
+
+
 def test_sums_of_squares_of_halves_do_not_overflow():
     x = kernel.tensor([300.0, 400.0]).half()
     assert x.norm().item() == 500 and x.norm().dtype == kernel.float16
