@@ -324,6 +324,8 @@ class Tensor:
             if leaf._hooks:
                 gradients[leaf] = _run_hooks(leaf._hooks, gradients[leaf], leaf.device)
         for leaf, g in gradients.items():
+            if not leaf._requires_grad:  # no longer
+                continue
             before, kind = leaf.grad, leaf._kind
             if not create_graph:
                 g = _of_kind(_as_array(g, kind.device), kind)

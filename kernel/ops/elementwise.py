@@ -287,7 +287,11 @@ class clip(Op):
     """x limited to [low, high]; the slope is 1 inside and at the limits, 0 beyond them, as in PyTorch."""
 
     onnx = "Clip"
-    vjp = (lambda xp, g, y, x, low, high: xp.where(x == y, g, 0),)
+    vjp = (
+        lambda xp, g, y, x, low, high: (
+            xp.zeros_like(g) if None not in (low, high) and low > high else xp.where(x == y, g, 0)
+        ),
+    )
     reads = ("x y",)
     inplace = (0,)
 

@@ -1,5 +1,9 @@
 """What an operation, a gradient and a hook may rely on: copies where copies are due, refusals in words."""
 
+import contextvars
+import functools
+import threading
+
 import numpy
 import pytest
 
@@ -212,3 +216,195 @@ def test_an_op_that_is_one_function_of_xp_only_names_it():
     finally:
         for name in ("cube_root", "halved_root"):
             registry.pop(name, None)
+
+
+def emptied(tensor) -> None:
+    tensor.zero_()
+
+
+def test_a_hook_that_writes_to_what_a_rule_still_needs_is_noticed():
+    w, x = kernel.tensor([2.0, 3.0]), leaf([1.0, 1.0])
+    z = (x * w) * 1.0
+    z.register_hook(lambda g: emptied(w))
+    with pytest.raises(GradError, match="MulBackward needs was changed in place"):
+        z.sum().backward()
+    assert x.grad is None
+
+
+def test_a_hook_that_walks_part_of_the_same_history_is_noticed():
+    x = leaf([1.0, 2.0])
+    y = x * x
+    total, part = (y * y).sum(), y.sum()
+    walked = []
+
+    def walk_once(g):
+        if not walked:
+            walked.append(True)
+            part.backward()
+
+    y.register_hook(walk_once)
+    with pytest.raises(GradError, match="freed by an earlier backward"):
+        total.backward()
+
+
+def test_retain_grad_sees_what_hooks_have_made_whenever_they_came():
+    x = leaf([1.0, 1.0])
+    y = x * 1.0
+    y.retain_grad()
+    y.retain_grad()
+    y.register_hook(lambda g: 10 * g)
+    z = y.sum()
+    kernel.grad(z, x, retain_graph=True)
+    assert y.grad is None
+    z.backward(retain_graph=True)
+    assert y.grad.tolist() == x.grad.tolist() == [10, 10]
+    z.backward()
+    assert y.grad.tolist() == x.grad.tolist() == [20, 20]
+    with pytest.raises(GradError, match="retain_grad: this tensor requires no gradient"):
+        kernel.ones(2).retain_grad()
+
+
+def test_a_retained_gradient_stays_away_when_backward_raises():
+    x = leaf([1.0, 1.0])
+    w = kernel.tensor([2.0, 2.0])
+    y = (x * w) * 1.0
+    y.retain_grad()
+    y.register_hook(lambda g: emptied(w))
+    with pytest.raises(GradError):
+        y.sum().backward()
+    assert y.grad is None and x.grad is None
+
+
+def test_retain_grad_of_one_of_several_outputs():
+    x = leaf([[1.0, 5.0], [7.0, 3.0]])
+    values, _ = x.max(1)
+    values.retain_grad()
+    (values * values).sum().backward()
+    assert values.grad.tolist() == [10, 14]
+
+
+def test_the_same_input_twice_gets_two_gradients():
+    x = leaf([1.0, 2.0])
+    for create_graph in (False, True):
+        a, b = kernel.grad((x * x).sum(), [x, x], create_graph=create_graph)
+        a.detach().zero_()
+        assert b.tolist() == [2, 4]
+
+
+def test_what_the_engine_keeps_cannot_be_written_to():
+    class doubles_its_gradient(Unary):
+        function = "exp"
+        reads = ("y",)
+
+        def _rule(xp, g, y, x):
+            g *= 2
+            return g * y
+
+        vjp = (_rule,)
+
+    try:
+        x = leaf([0.0])
+        with pytest.raises(ValueError, match="read-only"):
+            kernel.apply(doubles_its_gradient, x).backward()
+    finally:
+        del registry["doubles_its_gradient"]
+    (x * 1.0).backward()
+    assert x.grad.tolist() == [1]
+
+
+def test_a_leaf_that_no_longer_wants_a_gradient_gets_none():
+    x, w = leaf([1.0]), leaf([3.0])
+    y = x * w
+    x.requires_grad_(False)
+    y.backward()
+    assert x.grad is None and w.grad.tolist() == [1]
+
+
+def test_data_replaced_after_use():
+    x = leaf([1.0, 2.0])
+    y = (x * x * x).sum()
+    x.data = kernel.tensor([10.0, 20.0])
+    assert kernel.grad(y, x, retain_graph=True).tolist() == [3, 12]  # of the values that were used, as in PyTorch
+    with pytest.raises(GradError, match="data of a leaf was replaced"):
+        kernel.grad(y, x, create_graph=True)
+
+
+def test_a_half_gets_a_gradient_of_halves_in_the_second_order():
+    h, s = leaf([1.0, 2.0], dtype="float16"), leaf([3.0, 4.0])
+    once_more = h * 1.0
+    slope = kernel.grad((once_more * s).sum(), s, create_graph=True)
+    for input in (once_more, h):
+        g = kernel.grad((slope * slope).sum(), input, retain_graph=True)
+        assert g.dtype == kernel.float16 and g.tolist() == [2, 4]
+
+
+def test_copy_refuses_what_it_cannot_record():
+    x = leaf([1.0, 2.0])
+    with pytest.raises(GradError, match=r"^copy_: the value requires a gradient"):
+        kernel.zeros(2).copy_(x)
+    with pytest.raises(ShapeError, match=r"^copy_: "):
+        kernel.zeros(2).copy_(kernel.ones(3))
+
+
+def test_a_generator_inside_no_grad_may_be_closed_by_another_thread():
+    def generator():
+        with kernel.no_grad():
+            yield
+
+    waiting = generator()
+    contextvars.copy_context().run(next, waiting)
+    failures = []
+    closer = threading.Thread(target=lambda: failures.extend(error_of(waiting.close)))
+    closer.start()
+    closer.join()
+    assert not failures and kernel.is_grad_enabled()
+
+
+def error_of(call):
+    try:
+        call()
+    except ValueError as error:  # of a token from another context
+        return [error]
+    return []
+
+
+def test_no_grad_as_a_decorator_says_what_it_cannot_do():
+    async def stream():
+        yield 1
+
+    def numbers():
+        yield 1
+
+    for function in (stream, functools.partial(numbers)):
+        with pytest.raises(GradError, match="is a generator or coroutine"):
+            kernel.no_grad()(function)
+    with pytest.raises(GradError, match=r"@kernel.no_grad\(\), with parentheses"):
+
+        @kernel.no_grad
+        def step(): ...
+
+
+def test_infinite_gradients_do_not_pass_a_closed_gate():
+    for size in (1, 2000):  # there is a way for small and one for large arrays
+        given = kernel.tensor([numpy.inf, 3.0] * size)
+        for gate in (kernel.relu, lambda x: x.clip(0.0, 5.0), lambda x: kernel.maximum(x, kernel.zeros_like(x))):
+            x = leaf([-1.0, 2.0] * size)
+            gate(x).backward(given)
+            assert x.grad.tolist() == [0, 3] * size
+
+
+def test_small_results_of_sigmoid_and_softplus_keep_their_digits():
+    x = leaf([-20.0, -80.0, 90.0])
+    y = x.sigmoid()
+    assert y.tolist() == pytest.approx([2.0611537e-09, 1.8048513e-35, 1], rel=1e-6)
+    assert kernel.grad(y.log().sum(), x).tolist() == pytest.approx([1, 1, 0])
+    assert kernel.grad(x.softplus().sum(), x).tolist() == pytest.approx([2.0611537e-09, 1.8048513e-35, 1], rel=1e-6)
+
+
+def test_the_exponents_of_powers_at_their_edges():
+    a = kernel.tensor([0.0, 2.0])
+    b = leaf([0.5, 3.0])
+    assert kernel.grad((a**b).sum(), b).tolist() == pytest.approx([0, 8 * 0.6931472])
+    b = leaf([3.0])
+    assert numpy.isnan(kernel.grad((-2.0) ** b, b).item())
+    assert kernel.grad(0**b, b).item() == 0

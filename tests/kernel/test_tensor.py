@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import functools
 import itertools
 import math
 import operator
 import pickle
+import tracemalloc
 from typing import Any
 
 import numpy
@@ -16,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import kernel
-from kernel import DtypeError, GradError, ShapeError
+from kernel import DeviceError, DtypeError, GradError, ShapeError
 from kernel.op import DTYPES, broadcast, promote
 from kernel.tape import unbroadcast
 from kernel.xp import device as device_of
@@ -663,3 +665,139 @@ def test_sums_of_squares_of_halves_do_not_overflow():
     x = kernel.tensor([300.0, 400.0]).half()
     assert x.norm().item() == 500 and x.norm().dtype == kernel.float16
     assert kernel.tensor([300.0, 800.0]).half().var().item() == 62496  # the half nearest to 62500, as in PyTorch
+
+
+def test_limits_of_slices_are_numbers_when_they_are_taken():
+    x, n = kernel.arange(10), kernel.tensor(3)
+    assert x[1:n].shape == (2,)
+    n.add_(2)
+    part = x[1:n]
+    assert part.shape == (4,) and (part + 1).tolist() == [2, 3, 4, 5]
+    assert x[kernel.tensor(8) :].tolist() == [8, 9] and x[: numpy.int64(2)].tolist() == [0, 1]
+    for wrong in (slice(None, 2.0), slice("a", None), slice(0.5, None)):
+        with pytest.raises(DtypeError, match=r"^getitem: the limits of a slice must be whole numbers"):
+            x[wrong]
+    with pytest.raises(ShapeError, match="a step must be positive"):
+        x[::0]
+
+
+def test_masks_beside_other_index_tensors_and_after_dots():
+    a = numpy.arange(12.0, dtype="float32").reshape(3, 4)
+    x = kernel.tensor(a)
+    rows, mask = numpy.array([0, 1]), numpy.array([True, False, True, False])
+    assert x[kernel.tensor(rows), kernel.tensor(mask)].tolist() == a[rows, mask].tolist()
+    assert x[..., kernel.tensor(mask)].tolist() == a[..., mask].tolist()
+    x[..., kernel.tensor(mask)] = 0
+    assert x.sum(0).tolist() == [0, 15, 0, 21]
+    for short in ([True, True], [True] * 5):
+        with pytest.raises(ShapeError, match=r"boolean index should have shape \(4,\)"):
+            x[..., kernel.tensor(short)]
+
+
+def test_dots_for_no_axis_separate_nothing():
+    x = kernel.arange(8).reshape(2, 2, 2)
+    ones = kernel.tensor([0, 1])
+    assert x[:, 1, ..., ones].tolist() == x[:, 1, ones].tolist()
+    assert kernel.zeros(4, 3, 2, 3)[0:4:2, -2, ..., kernel.tensor([-2]), 0:2].shape == (2, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda: kernel.tensor(2**63), "tensor: the number 9223372036854775808 does not fit into int64"),
+        (lambda: kernel.tensor([300], dtype="uint8"), "tensor: the number 300 does not fit into uint8"),
+        (lambda: kernel.tensor([1.0, math.nan], dtype="int64"), "tensor: the number nan does not fit into int64"),
+        (lambda: kernel.full((2,), 300, dtype="uint8"), "full: argument value 300 does not fit into uint8"),
+        (lambda: kernel.full((2,), math.nan, dtype="int64"), "full: argument value nan does not fit into int64"),
+        (lambda: kernel.zeros(2, dtype="uint8").fill_(300), "fill_: argument value 300 does not fit into uint8"),
+        (
+            lambda: kernel.zeros(2, dtype="uint8").__setitem__(0, 300),
+            "item assignment: value 300 does not fit into uint8",
+        ),
+        (lambda: kernel.zeros(2, dtype="int64").__setitem__(0, math.nan), "item assignment: value nan does not fit"),
+        (lambda: kernel.zeros(2, dtype="uint8").__setitem__(slice(None), [300, 1]), "the number 300 does not fit"),
+        (lambda: kernel.pad(kernel.zeros(1, dtype="uint8"), ((1, 0),), 300), "pad: value 300 does not fit into uint8"),
+        (lambda: kernel.tensor(numpy.ma.masked_array([1.0], [True])), "tensor: a masked array has gaps"),
+        (lambda: kernel.ones(2).fill_(numpy.complex64(1j)), "fill_: argument value must be a number"),
+        (lambda: kernel.ones(2).to(None), "to: dtype None does not exist"),
+        (lambda: kernel.zeros(2, dtype="i4,,"), "zeros: dtype 'i4,,' does not exist"),
+        (lambda: kernel.zeros(2, dtype=kernel.ones(2)), "zeros: dtype tensor"),
+        (lambda: kernel.ones(2).add_([1, 2]), "add_: argument other is a list"),
+        (lambda: kernel.apply(kernel.ops.elementwise.add, kernel.ones(2)), "add: it takes a, b, but 1 operands came"),
+        (lambda: kernel.apply(kernel.ops.elementwise.add, kernel.ones(2), 1, foo=3), "add: there is no attribute foo"),
+        (lambda: kernel.gradcheck(kernel.exp, kernel.ones(2), seed="a"), "gradcheck: seed must be a whole number"),
+        (lambda: numpy.add(numpy.float32(1), kernel.ones(2), out=numpy.ones(2)), "add: NumPy's functions"),
+    ],
+)
+def test_values_and_calls_that_cannot_be_are_refused_in_words(call, says: str):
+    with pytest.raises(DtypeError) as told:
+        call()
+    assert str(told.value).startswith(says) or says in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "says"),
+    [
+        (lambda: kernel.ones(2).add_(kernel.ones(3)), ShapeError, "add_: shapes"),
+        (lambda: kernel.ones(2).add_(kernel.ones(2).to("strict")), DeviceError, "add_: the operands are on"),
+        (lambda: kernel.tensor([kernel.ones(2), kernel.ones(3)]), ShapeError, "tensor: the rows"),
+        (lambda: kernel.zeros(10**14), MemoryError, "zeros: "),
+        (lambda: kernel.randint(0, 3, (10**14,)), MemoryError, "randint: "),
+        (lambda: kernel.ones(10**8, 1) + kernel.ones(10**8), MemoryError, "add: "),
+        (lambda: functools.reduce(lambda x, _: x.unsqueeze(0), range(40), kernel.ones(1)), ShapeError, "expand_dims: "),
+    ],
+)
+def test_errors_begin_with_the_name_that_was_typed(call, error: type, says: str):
+    with pytest.raises(error) as told:
+        call()
+    assert str(told.value).startswith(says)
+
+
+def test_numbers_of_numpy_count_as_numbers():
+    assert kernel.arange(0, 1, numpy.float32(0.25)).tolist() == [0, 0.25, 0.5, 0.75]
+    assert len(kernel.split(kernel.arange(4), numpy.int64(2))) == 2
+    assert kernel.norm(kernel.tensor([3.0, 4.0]), numpy.int64(2)).item() == 5
+    x = kernel.ones(2)
+    assert (x * numpy.array(2.0)).tolist() == (numpy.array(2.0) * x).tolist() == [2, 2]
+    assert kernel.stack([kernel.tensor(1.0), 2.0]).tolist() == [1, 2]
+
+
+def test_to_takes_what_another_tensor_has():
+    other = kernel.ones(1, dtype="float64").to("strict")
+    moved = kernel.ones(2).to(other)
+    assert moved.device == "strict" and moved.dtype == kernel.float64
+
+
+def test_tensors_deep_in_lists_are_data():
+    one, two = kernel.tensor(1.0), kernel.tensor(2.0)
+    assert kernel.tensor([[one, two], [two, one]]).tolist() == [[1, 2], [2, 1]]
+
+
+def test_copies_of_a_leaf_are_leaves():
+    p = kernel.Parameter([1.0, 2.0])
+    (p * p).sum().backward()
+    for twin in (copy.copy(p), copy.deepcopy(p)):
+        assert type(twin) is kernel.Parameter and twin.requires_grad and twin.is_leaf
+        assert twin.grad.tolist() == [2, 4] and twin.grad is not p.grad
+
+
+def test_minus_zero_is_no_second_border():
+    for value in (0.0, -0.0):
+        assert not numpy.signbit(kernel.pad(kernel.ones(1), ((1, 0),), value).numpy()).any()
+
+
+def test_an_empty_range_of_clip_has_no_slope():
+    x = kernel.tensor([1.0], requires_grad=True)
+    x.clip(2, 1).sum().backward()
+    assert x.grad.tolist() == [0]
+
+
+def test_large_helper_arrays_are_not_kept():
+    x, index = kernel.zeros(10, 30000), kernel.zeros(10, 30000, dtype="int64")
+    tracemalloc.start()
+    try:
+        for width in range(20000, 20040):
+            x.gather(1, index[:, :width])
+        assert tracemalloc.get_traced_memory()[0] < 2_000_000
+    finally:
+        tracemalloc.stop()
