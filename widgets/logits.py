@@ -177,11 +177,13 @@ class Logits(Interactive):
         curve.set_xlabel("p of the truth")
         p = np.linspace(np.exp(-_HIGHEST_LOSS * 1.05), 1, 300)
         curve.plot(p, -np.log(p), color=style.MUTED, linewidth=2, linestyle="-")
-        curve.text(0.17, 1.95, "−log p", color=style.MUTED)
+        curve.text(0.06, 0.25, "−log p", color=style.MUTED)
         # Closest at the right end, where the smoothed curve turns up.
-        self._along = 1 - np.geomspace(1e-7, 1 - p[0], 300)
+        self._along = 1 - np.geomspace(1 - p[0], 1e-7, 300)
         (self._smoothed,) = curve.plot([], [], color=style.BLUE, linewidth=1.6, linestyle="--")
-        self._smoothed_name = curve.text(1, 0.76 * _HIGHEST_LOSS, "╌ smoothed", color=style.BLUE, size=9.5, ha="right")
+        self._smoothed_name = curve.text(
+            0.93, 0.76 * _HIGHEST_LOSS, "╌ smoothed", color=style.BLUE, size=9.5, ha="right"
+        )
 
         left = {"textcoords": "offset points", "ha": "right", "va": "center"}
         # The widest text that each name will have, so that the layout leaves room for it.
@@ -199,7 +201,7 @@ class Logits(Interactive):
         (self._drop,) = curve.plot([0, 0], [0, 1], color=style.BLUE, linewidth=1, linestyle=":")
         (self._point,) = curve.plot([0], [0], "o", color=style.BLUE, markersize=10, markeredgecolor=style.PAPER)
         self._point.set_clip_on(False)
-        self._loss = curve.text(1, 0.9 * _HIGHEST_LOSS, "", color=style.BLUE, weight="bold", size=13, ha="right")
+        self._loss = curve.text(0.93, 0.9 * _HIGHEST_LOSS, "", color=style.BLUE, weight="bold", size=13, ha="right")
         self._canvas = Canvas(
             figure,
             [

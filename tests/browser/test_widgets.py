@@ -87,9 +87,9 @@ def test_typed_shapes_are_drawn_and_explained(widget):
     drawer.control("shape of b").fill("(2, 1, 4)")
     drawer.wait_for_change(alt)
     drawer.wait_for_status("give (2, 3, 4)")
-    assert "axis 0: a has no such axis, so it counts as 1 and is stretched to 2" in drawer.status()
+    assert "axis -3: a has no such axis, so it counts as 1 and is stretched to 2" in drawer.status()
     drawer.control("shape of b").fill("(2, 4)")
-    drawer.wait_for_status("axis 0: 3 and 2 differ and neither is 1")
+    drawer.wait_for_status("axis -2: 3 and 2 differ and neither is 1")
 
 
 def test_a_refused_value_is_answered_in_one_sentence(widget):

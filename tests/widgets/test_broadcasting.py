@@ -29,18 +29,27 @@ def test_rule_is_numpys(shape_a, shape_b):
 @pytest.mark.parametrize(
     ("shapes", "sentences"),
     [
-        (((3, 1), (1, 4)), ["axis 0: 1 is stretched to 3", "axis 1: 1 is stretched to 4"]),
+        (((3, 1), (1, 4)), ["axis -1: 1 is stretched to 4", "axis -2: 1 is stretched to 3"]),
         (
             ((2, 3), (3,)),
-            ["axis 0: b has no such axis, so it counts as 1 and is stretched to 2", "axis 1: 3 and 3 agree"],
+            ["axis -1: 3 and 3 agree", "axis -2: b has no such axis, so it counts as 1 and is stretched to 2"],
         ),
-        (((3,), (1, 3)), ["axis 0: a has no such axis, so it counts as 1", "axis 1: 3 and 3 agree"]),
-        (((4,), (3,)), ["axis 0: 4 and 3 differ and neither is 1"]),
+        (((3,), (1, 3)), ["axis -1: 3 and 3 agree", "axis -2: a has no such axis, so it counts as 1"]),
+        (((4,), (3,)), ["axis -1: 4 and 3 differ and neither is 1"]),
+        # Where one axis does not fit, no other is stretched.
+        (((3, 1), (2, 4)), ["axis -1: 1 could be stretched to 4", "axis -2: 3 and 2 differ and neither is 1"]),
+        (
+            ((3, 2), (3,)),
+            [
+                "axis -1: 2 and 3 differ and neither is 1",
+                "axis -2: b has no such axis, so it counts as 1 and could be stretched to 3",
+            ],
+        ),
         (((), ()), []),
     ],
 )
 def test_each_axis_in_words(shapes, sentences):
-    assert [rule.sentence() for rule in broadcast_state(*shapes).rules] == sentences
+    assert broadcast_state(*shapes).sentences() == sentences
 
 
 @pytest.mark.parametrize("text", ["(3, 1)", "3, 1", "3 1", "[3,1]", " (3,1,) ", "(3, 1"])
@@ -108,8 +117,11 @@ def test_result_holds_the_operations_numbers(operation, result):
 
 def test_shapes_that_do_not_fit_have_no_result():
     widget = Broadcasting("(3, 2)", "(3,)")
-    assert "add: a (3, 2) and b (3,) do not fit. From the right, axis 1: 2 and 3 differ" in widget.summary()
+    assert "add: a (3, 2) and b (3,) do not fit. From the right, axis -1: 2 and 3 differ" in widget.summary()
     assert "no result" in widget._shown[1]
+    # The kernel's sentence below counts the axes in the same way.
+    assert "axis -1 has sizes 2 and 3" in widget._details.value
+    assert "→" not in widget._shown[0]
     assert re.fullmatch(r"<p>ShapeError: add: shapes \(3, 2\) and \(3,\) .*</p>", widget._details.value)
     assert len(cells(drawing(widget))) == 6 + 3
 

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from widgets import show, style, subplots
+from widgets.figure import svg
 
 
 def drawn():
@@ -30,6 +31,15 @@ def test_svg_becomes_an_image_that_stands_alone():
     html = show("<svg viewBox='0 0 9 9'></svg>", alt="Nothing.", caption="Empty.")._repr_mimebundle_()["text/html"]
     (data,) = re.findall(r"data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)", html)
     assert ElementTree.fromstring(base64.b64decode(data)).tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_an_svg_shrinks_while_its_letters_can_be_read():
+    """The saved picture like the live one; what is narrower still, scrolls."""
+    drawn = svg(["<path d='M0 0h9'/>"], 500, 50, font_size=13)
+    saved = show(drawn, alt="A line.", caption="It is level.")._repr_mimebundle_()["text/html"]
+    for html in (drawn, saved):
+        (rules,) = re.findall(r'style="([^"]*min-width[^"]*)"', html)
+        assert "width:500px;max-width:100%;min-width:400px;height:auto" in rules
 
 
 def test_same_figure_same_bytes():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import kernel
+from widgets.base import LOOK_HERE
 from widgets.graph_viewer import EXAMPLES, GraphViewer, graph_state, leaves_text, parse_leaves
 
 
@@ -98,7 +99,8 @@ def test_state_ignores_no_grad_around_it():
         ("x = five, y = 2", "after x = a number should stand, such as 2 or -0.5; got 'five'"),
         ("x = , y = 2", "after x = a number should stand"),
         ("x = 1e999, y = 2", "after x = a number should stand"),
-        ("x = 500, y = 2", "x must lie between −100 and 100"),
+        ("x = 500, y = 2", "x must lie between −100 and 100 to be drawn; got 500."),
+        ("x = 5, y = 2, x = 3", "x stands there twice; give it one value"),
     ],
 )
 def test_typed_values_are_refused_in_words(text, sentence):
@@ -142,6 +144,10 @@ def test_every_step_has_picture_alt_and_sentence(example):
         assert status.startswith(f"Step {step} of {last}") and alt.startswith("A graph of")
         svg = ElementTree.fromstring(picture)
         assert svg.get("fill") == "currentColor"
+        # What comes into view where the picture is wider than the page: the node of this step and its arrows.
+        pointed_out = [each.tag for each in svg.iter() if each.get("class") == LOOK_HERE]
+        visit = viewer.state(**viewer.values).visit
+        assert sorted(pointed_out) == (["path"] * len(visit.deliveries) + ["rect"] if visit else [])
         pictures.add(picture)
         written = "".join(svg.itertext())
         for box in viewer.state(**viewer.values).boxes.values():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kernel
-from widgets.logits import Logits, logits_state
+from widgets.logits import Logits, logits_state, losses_along
 
 LOGITS = st.lists(st.floats(-50, 50), min_size=2, max_size=6)
 SMOOTHING = st.floats(0, 1)
@@ -52,6 +52,40 @@ def test_the_kernel_computes_the_same(logits, smoothing):
 def test_a_shift_of_all_logits_changes_nothing(logits, shift):
     moved = logits_state(np.array(logits) + shift, 0)
     assert moved.probabilities == pytest.approx(logits_state(logits, 0).probabilities, abs=1e-9)
+
+
+@given(LOGITS, st.floats(0, 0.9), st.floats(1e-6, 1 - 1e-6))
+def test_the_loss_along_p_is_that_of_logits_which_give_this_p(logits, smoothing, share):
+    state = logits_state(logits, 0, smoothing)
+    # The truth's logit alone moves p: the others keep their parts of the rest.
+    moved = [math.log(share / (1 - share)) + math.log(math.fsum(map(math.exp, logits[1:]))), *logits[1:]]
+    assert losses_along(state, np.array(share)) == pytest.approx(logits_state(moved, 0, smoothing).loss, abs=1e-6)
+
+
+@given(LOGITS)
+def test_without_smoothing_the_loss_along_p_is_minus_log_p(logits):
+    shares = np.linspace(0.01, 0.99, 50)
+    assert losses_along(logits_state(logits, 0), shares) == pytest.approx(-np.log(shares))
+
+
+@given(LOGITS, st.floats(0.05, 0.9))
+def test_the_smoothed_loss_is_lowest_where_p_is_the_target(logits, smoothing):
+    state = logits_state(logits, 0, smoothing)
+    lowest = losses_along(state, state.truth[:1])
+    assert (losses_along(state, np.linspace(0.001, 0.999, 200)) >= lowest - 1e-12).all()
+
+
+def test_the_point_lies_on_the_curve_that_is_drawn():
+    widget = Logits()
+    assert not widget._smoothed.get_visible()
+    assert "without smoothing" not in widget.summary()
+    widget.set(logit_0=3.0, logit_1=-3.0, logit_2=-3.0, smoothing=0.1)
+    assert widget._smoothed.get_visible() and widget._smoothed_name.get_visible()
+    p, losses = widget._smoothed.get_data()
+    ((share,), (height,)) = widget._point.get_data()
+    assert height == pytest.approx(np.interp(share, p, losses), abs=0.005)
+    assert "the loss is 0.4049, 0.0049 without smoothing;" in widget.summary()
+    assert "on the curve of the smoothed loss" in widget._shown[1]
 
 
 def test_logits_that_overflow_exp_are_no_trouble():
