@@ -87,10 +87,9 @@ def borrowed(tree: ast.Module, forbidden: Iterable[str]) -> tuple[str, int] | No
 
 def numbers(tree: ast.Module) -> list[float]:
     """The few numbers with a fraction or an exponent that a cell writes out, such as 1e-8 or 0.5."""
-    constants = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
-    return list(dict.fromkeys(value for value in constants if type(value) is float and math.isfinite(value)))[
-        :MOST_NUMBERS
-    ]
+    constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    finite = [value for value in constants if type(value) is float and math.isfinite(value)]
+    return list(dict.fromkeys(finite))[:MOST_NUMBERS]
 
 
 def similar(name: str, candidates: Iterable[str]) -> str:

@@ -99,18 +99,17 @@ def find_lesson(name: str) -> Lesson:
 
 def read_lesson(folder: Path) -> Lesson:
     """Read the lesson in `folder`; its header must give a title and the minutes."""
-    match = _FOLDER_NAME.fullmatch(folder.name)
-    if match is None:
+    folder_name = _FOLDER_NAME.fullmatch(folder.name)
+    if folder_name is None:
         raise CourseError(f"{folder.name!r} is no lesson folder: its name must look like 00_crossentropy")
     source = folder / "lesson.py"
-    about = header(source).get("jupyter", {}).get("gradschool", {})
-    title, minutes = about.get("title"), about.get("minutes")
-    if not isinstance(title, str) or not isinstance(minutes, int):
-        raise CourseError(
-            f"{source} must state its title and minutes in its header, as '#   gradschool:', "
-            "'#     title: Cross-entropy', '#     minutes: 45' under '# jupyter:'"
-        )
-    return Lesson(match["number"], match["slug"], folder, title, minutes)
+    match header(source):
+        case {"jupyter": {"gradschool": {"title": str(title), "minutes": int(minutes)}}}:
+            return Lesson(folder_name["number"], folder_name["slug"], folder, title, minutes)
+    raise CourseError(
+        f"{source} must state its title and minutes in its header, as '#   gradschool:', "
+        "'#     title: Cross-entropy', '#     minutes: 45' under '# jupyter:'"
+    )
 
 
 def header(twin: Path) -> Mapping:
@@ -121,6 +120,15 @@ def header(twin: Path) -> Mapping:
         lines = []
         for line in file:
             if line.strip() == "# ---":
-                return yaml.safe_load("".join(lines)) or {}
+                return _mapping("".join(lines), twin)
             lines.append(line.removeprefix("# ") if line.strip() != "#" else "\n")
     raise CourseError(f"the header of {twin} is not closed: its last line must be '# ---'")
+
+
+def _mapping(text: str, twin: Path) -> Mapping:
+    try:
+        read = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        reason = " ".join(str(error).split())
+        raise CourseError(f"the header of {twin} is not YAML ({reason})") from None
+    return read if isinstance(read, Mapping) else {}

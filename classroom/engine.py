@@ -114,7 +114,7 @@ def job(exercise: Exercise, used: Sequence[Exercise], source: str, trials: Seque
 
 
 def source_of(exercise: Exercise, wanted: Program, number: float | None = None) -> str:
-    """A reference or a misconception as a student's cell would hold it, with `number` for the one that it leaves free."""
+    """A reference or a misconception as a student's cell would hold it; `number` is the one that it leaves free."""
     if exercise.is_value:
         return f"{wanted.source}\n{exercise.name} = {wanted.name}()\n"
     return wanted.binding(exercise.name, number)
@@ -280,10 +280,10 @@ def _explanation(
         for number in wrong.numbers_to_try(cell.tree):
             given = run_here(exercise, used, source_of(exercise, wrong, number), arrays, trials, device)
             if explains(exercise, trials, given, results):
-                entries = sorted(given[0].value, key=order.index) if order else []
                 if not order:
-                    return wrong, entries
-                found.append((wrong, entries))
+                    return wrong, []
+                told = given[0].value
+                found.append((wrong, [key for key in order if key in told and not same(right[key], told[key], 0.0)]))
     return min(found, key=lambda each: order.index(each[1][0]), default=None)
 
 

@@ -36,7 +36,7 @@ def workspace_folder() -> Path:
     try:
         return folder.expanduser()
     except RuntimeError:
-        advice = "no such home folder is known; name a workspace with --dir"
+        advice = f"no home folder is known; name a workspace in {WORKSPACE_VARIABLE} or with --dir"
         raise FileNotFoundError(errno.ENOENT, advice, str(folder)) from None
 
 

@@ -112,7 +112,7 @@ class Case:
 class Program:
     """A function or class as source text: its name, its source and its docstring in one line.
 
-    `free` names the keyword-only parameter that stands for a number of the student's own choice, "" where there is none.
+    `free` names the keyword-only parameter that stands for a number of the student's own choice, "" if none does.
     """
 
     name: str

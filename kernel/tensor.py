@@ -950,7 +950,7 @@ def _is_read_only(tensor: Tensor) -> bool:
 
 def _host_array(name: str, data: Any, dtype: Any) -> numpy.ndarray:
     """``data`` (numbers, nested lists, NumPy arrays, tensors) as a new host array in one of our dtypes."""
-    if isinstance(data, numpy.ma.MaskedArray):
+    if isinstance(data, numpy.ndarray) and hasattr(data, "mask"):  # numpy.ma itself need not be loaded for this
         raise DtypeError(f"{name}: a masked array has gaps, which a tensor cannot hold; fill them with .filled(…).")
     if isinstance(data, Tensor):
         array = data._host().copy()

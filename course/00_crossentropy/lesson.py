@@ -97,7 +97,7 @@ print(exponentials / exponentials.sum(axis=1, keepdims=True))
 # **Predict:** the truths got 0.6652 and 0.1142. Which picture makes up most of the loss?
 
 # %%
-# From row b the entry in column labels[b]; expand_dims makes the labels a column, (B, 1).
+# From row b the entry in column labels[b]; expand_dims makes labels a column, (B, 1).
 of_the_truth = kernel.gather(probabilities, 1, kernel.expand_dims(labels, 1))
 print("p of the truth:", of_the_truth.reshape(-1))
 print("-log p:        ", -kernel.log(of_the_truth).reshape(-1))
@@ -122,16 +122,17 @@ axes.text(0.05, 1.05, "1 − p", color=style.DARK_VERMILLION, weight="bold")
 for number, share in enumerate(of_the_truth.reshape(-1).tolist()):
     cost = -np.log(share)
     axes.plot(share, cost, "o", color=style.BLACK)
-    axes.text(share + 0.03, cost + 0.1, f"picture {number}: −log {share:.4f} = {cost:.4f}")
+    text = f"picture {number}: −log {share:.4f} = {cost:.4f}"
+    axes.text(share + 0.03, cost + 0.1, text)
 axes.set(title="What a sample costs", xlim=(0, 1.02), ylim=(0, 5.6))
 axes.set(xlabel="p, the probability of the truth", ylabel="cost")
 show(
     figure,
-    alt="Two curves of the cost against p, the probability of the truth. Minus log p rises "
-    "without limit as p falls to 0; the straight line 1 minus p never exceeds 1. The two pictures "
-    "are points on the upper curve, at 0.4076 and 2.1698.",
-    caption="With 1 − p the worst mistake costs 1. With −log p each tenfold drop in p adds "
-    "another 2.3, without end: a network cannot afford to be sure and wrong.",
+    alt="Two curves of the cost against p, the probability of the truth. Minus log p "
+    "rises without limit as p falls to 0; the straight line 1 minus p never exceeds 1. "
+    "The two pictures are points on the upper curve, at 0.4076 and 2.1698.",
+    caption="With 1 − p the worst mistake costs 1. With −log p each tenfold drop in p "
+    "adds another 2.3, without end: a network cannot afford to be sure and wrong.",
 )
 
 # %% [markdown]
@@ -154,8 +155,9 @@ print("cross_entropy:  ", kernel.cross_entropy(z, truth))
 # to compute the probability. Take the logarithm of the softmax on paper:
 #
 # $$ \begin{aligned}
-# -\log p_{b, y_b} &= \text{logsumexp}(z_b) - z_{b, y_b} & (B) \\[4pt]
-# \text{logsumexp}(z_b) &= \log \sum_k e^{z_{bk}} = m_b + \log \sum_k e^{z_{bk} - m_b}, \quad m_b = \max_k z_{bk}
+# -\log p_{b, y_b} &= \text{logsumexp}(z_b) - z_{b, y_b} \qquad (B) \\[4pt]
+# \text{logsumexp}(z_b) &= \log \sum_k e^{z_{bk}} \\
+# &= m_b + \log \sum_k e^{z_{bk} - m_b}, \quad m_b = \max_k z_{bk}
 # \end{aligned} $$
 #
 # The maximum that we take out of the exponential comes back after the logarithm. `kernel.cross_entropy` does all this in
@@ -169,7 +171,8 @@ print("probabilities:", kernel.cross_entropy(probabilities, labels))
 
 sure, cat = kernel.tensor([[20.0, 0.0, 0.0]]), kernel.tensor([0])
 print("sure and right, logits:       ", kernel.cross_entropy(sure, cat))
-print("sure and right, probabilities:", kernel.cross_entropy(kernel.softmax(sure, axis=1), cat))
+certain = kernel.softmax(sure, axis=1)
+print("sure and right, probabilities:", kernel.cross_entropy(certain, cat))
 
 # %% [markdown]
 # No error, only a wrong number: softmax was applied twice. A loss that gets stuck at 0.5514, for three classes, tells you
@@ -242,8 +245,8 @@ Logits(classes=classes)
 
 # %%
 def mean_log_probability(scores, labels):
-    picked = kernel.gather(kernel.softmax(scores, axis=1), 1, kernel.expand_dims(labels, 1))
-    return kernel.log(picked).mean()
+    p = kernel.softmax(scores, axis=1)
+    return kernel.log(kernel.gather(p, 1, kernel.expand_dims(labels, 1))).mean()
 
 
 losses = {"with the minus": kernel.cross_entropy, "without": mean_log_probability}
@@ -291,10 +294,10 @@ for score in (0.0, 2.0, 4.0, 6.0, 8.0, 10.0):
 # %% [markdown]
 # The smoothed loss has its lowest point where $p = y$, and climbs again for a network that gets too sure of itself. It never
 # reaches 0: what remains is the **entropy** of the target, $H(y) = -\sum_c y_c \log y_c$. The rest is the
-# **Kullback–Leibler divergence**, the price of $p$ not being $y$:
+# **Kullback–Leibler divergence**, the price for a $p$ other than $y$, which is never below 0:
 #
 # $$ \underbrace{-\sum_c y_c \log p_c}_{\text{cross-entropy}} = H(y) +
-# \underbrace{\sum_c y_c \log \frac{y_c}{p_c}}_{\mathrm{KL}(y \,\|\, p)\; \ge\; 0} $$
+# \underbrace{\sum_c y_c \log \frac{y_c}{p_c}}_{\mathrm{KL}(y \,\|\, p)} $$
 #
 # **Predict:** is $\mathrm{KL}(y \,\|\, p)$ the same as $\mathrm{KL}(p \,\|\, y)$?
 
@@ -314,16 +317,16 @@ print("KL(y ‖ y):    ", (y * kernel.log(y / y)).sum())
 #
 # ## The same lines elsewhere
 #
-# | | softmax | mean loss from logits |
-# |:--|:--|:--|
-# | our kernel | `kernel.softmax(z, 1)` | `kernel.cross_entropy(z, labels)` |
-# | PyTorch | `F.softmax(z, 1)` | `F.cross_entropy(z, labels)` |
-# | JAX, Optax | `jax.nn.softmax(z)` | `optax.softmax_cross_entropy_with_integer_labels(z, labels).mean()` |
-# | Keras 3 | `ops.softmax(z)` | `losses.SparseCategoricalCrossentropy(from_logits=True)(labels, z)` |
-# | TensorFlow | `tf.nn.softmax(z)` | `tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, z))` |
-# | MXNet | `nd.softmax(z)` | `gluon.loss.SoftmaxCrossEntropyLoss()(z, labels).mean()` |
-# | CNTK | `C.softmax(z)` | `C.reduce_mean(C.cross_entropy_with_softmax(z, one_hot), C.Axis.all_axes())` |
-# | NumPy, SciPy | `special.softmax(z, 1)` | `(special.logsumexp(z, axis=1) - z[np.arange(B), labels]).mean()` |
+# | | softmax, and the mean loss from logits |
+# |:--|:--|
+# | our kernel | `kernel.softmax(z, 1)`<br>`kernel.cross_entropy(z, labels)` |
+# | PyTorch | `F.softmax(z, 1)`<br>`F.cross_entropy(z, labels)` |
+# | JAX, Optax | `jax.nn.softmax(z)`<br><code>optax.softmax_cross_entropy<wbr>_with_integer_labels(z, labels).mean()</code> |
+# | Keras 3 | `ops.softmax(z)`<br><code>losses.SparseCategoricalCrossentropy<wbr>(from_logits=True)(labels, z)</code> |
+# | TensorFlow | `tf.nn.softmax(z)`<br><code>tf.reduce_mean(tf.nn.sparse_softmax<wbr>_cross_entropy_with_logits(labels, z))</code> |
+# | MXNet | `nd.softmax(z)`<br>`gluon.loss.SoftmaxCrossEntropyLoss()(z, labels).mean()` |
+# | CNTK | `C.softmax(z)`<br><code>C.reduce_mean(C.cross_entropy_with_softmax<wbr>(z, one_hot), C.Axis.all_axes())</code> |
+# | NumPy, SciPy | `special.softmax(z, 1)`<br>`(special.logsumexp(z, axis=1) - z[np.arange(B), labels]).mean()` |
 #
 # Where no axis is given, the last one is meant; in SciPy it would be the whole array. Watch three things more: whether a loss
 # takes logits or probabilities (Keras takes probabilities unless told otherwise), whether it takes class numbers or one-hot

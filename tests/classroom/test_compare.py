@@ -5,6 +5,7 @@ import io
 import json
 import struct
 import zipfile
+from collections import Counter, OrderedDict, defaultdict, namedtuple
 
 import numpy as np
 import pytest
@@ -31,6 +32,13 @@ def parts(wanted: object, got: object, tolerance: float = 1e-5) -> str:
     return found.kind if found else ""
 
 
+Pair = namedtuple("Pair", "x y")
+
+
+class Rigged(dict):
+    """A dict of one's own, which could answer anything."""
+
+
 NAN, INF = float("nan"), float("inf")
 
 
@@ -53,6 +61,12 @@ NAN, INF = float("nan"), float("inf")
         ("float32", np.dtype("float32"), ""),
         ("float32", np.float32, ""),
         ((1, 2), [1, 2], ""),
+        ((1, 2), Pair(1, 2), ""),
+        ((1, 2), Pair(2, 1), "value"),
+        ({"a": 1}, defaultdict(float, a=1), ""),
+        ({"a": 1}, Counter("a"), ""),
+        ({"a": 1}, OrderedDict(a=2), "value"),
+        ({"a": 1}, Rigged(a=1), "type"),
         ((1, 2), (1, 2, 3), "shape"),
         ((1, 2), np.array([1, 2]), "type"),
         ({"a": 1}, {"a": 1}, ""),

@@ -12,6 +12,9 @@ def softmax(logits):
 BODY = RIGHT.split("def softmax(logits):\n")[1]
 
 
+TINY = "    return -kernel.log(kernel.gather(softmax(logits), 1, labels.reshape(-1, 1)) + tiny).mean()"
+
+
 def softmax(first_lines: str, before: str = "") -> str:
     """A right softmax after the given lines, which stand on line 2 of the cell when nothing is before it."""
     lines = "".join(f"    {line}\n" for line in first_lines.splitlines())
@@ -54,7 +57,7 @@ def test_not_attempted(answer, source: str | None) -> None:
         ("x = 3\n1 / 0", "The cell stops with ZeroDivisionError on line 2 (`1 / 0`): division by zero."),
         (
             "import matplotlib",
-            "The cell imports matplotlib (line 1), which a check does not offer: do that in another cell.",
+            "The cell imports matplotlib (line 1), which a check does not offer: answer with kernel and NumPy.",
         ),
         ("def softmaks(x):\n    return x", "The cell does not define a function softmax(logits); it defines softmaks."),
         (
@@ -86,7 +89,30 @@ def test_not_attempted(answer, source: str | None) -> None:
             softmax("return None"),
             "The result of softmax is None (is there a `return`?) where a kernel tensor is wanted.",
         ),
-        (softmax("return [1.0]"), "The result of softmax is a list where a kernel tensor is wanted."),
+        (
+            softmax("return [1.0]"),
+            "The result of softmax is a list where a kernel tensor is wanted: "
+            "put its parts into one with kernel.stack.",
+        ),
+        (
+            softmax("return logits.sum().item()"),
+            "The result of softmax is a number where a kernel tensor is wanted: leave out `.item()` and `float()`.",
+        ),
+        (
+            softmax("return torch.exp(logits)"),
+            "softmax uses torch (line 2), which a check does not offer: answer with kernel and NumPy.",
+        ),
+        (softmax("exit()"), "The cell calls exit or sys.exit (line 2): softmax should return its result instead."),
+        (
+            softmax("return kernel.tensor(logits.numpy())"),
+            "softmax takes the numbers out with .numpy() (line 2), and no gradient finds its way back from there: "
+            "compute with the tensor itself.",
+        ),
+        (
+            # The first case wants no gradient and lets the assignment through, the others refuse it.
+            softmax("logits[0] = logits[0] * 2"),
+            "softmax changes its argument logits: compute a new value and leave the argument as it came.",
+        ),
         (
             softmax("return logits.detach().numpy()"),
             "The result of softmax is a NumPy array where a kernel tensor is wanted: "
@@ -217,13 +243,16 @@ def test_values_to_fill_in(answer) -> None:
     assert answer("half_life", "half_life = ...").status == "not attempted"
     wrong = answer("half_life", "half_life = 0.25")
     assert wrong.sentence == "half_life is not right yet."
-    assert wrong.table == [("got", "0.25")]
+    assert wrong.table == []
+    assert answer(
+        "promoted", "promoted = {'int64 + float32': 'float32', 'bool + int64': 'bool', 'items': 4}"
+    ).table == [("bool + int64", "'bool'")]
     keys = ("int64 + float32", "bool + int64", "items")
     right = ("float32", "int64", 3)
     for given, sentence in [
         (
             (...,) * 3,
-            "promoted has no answer yet: write it in place of the marked line, run the cell, and check again.",
+            "promoted has no answer yet: write it in place of the three dots, run the cell, and check again.",
         ),
         (("float32", ..., 3), "Entry 'bool + int64' of promoted is still open: write your answer in place of `...`."),
         (("float32", "int64", 4), "Entry 'items' of promoted is not right yet."),
@@ -235,6 +264,7 @@ def test_values_to_fill_in(answer) -> None:
         (("float32", 64, 3), "Entry 'bool + int64' of promoted is a number where a string is wanted."),
         (("float64", "int64", 4), "NumPy widens to float64 here; the kernel keeps the dtype of the floating operand."),
         (right, "promoted is as it should be."),
+        (("Float32", " INT64", 3), "promoted is as it should be."),
     ]:
         filled = ", ".join(
             f"{key!r}: {'...' if value is ... else repr(value)}" for key, value in zip(keys, given, strict=True)
@@ -261,3 +291,18 @@ def test_numbers_that_look_alike_are_shown_with_more_decimals_only_if_they_diffe
     ]
     array = answer("softmax", softmax(f"{work}return p.detach().numpy()"))
     assert [row[1] for row in array.table[1:]] == ["[[0.09   0.2447 0.6652]]"] * 2
+
+
+def test_a_number_of_the_students_own_is_found_in_the_cell(answer) -> None:
+    for tiny in ("1e-3", "2.5e-07", "0.25"):
+        verdict = answer("crossentropy", f"def crossentropy(logits, labels):\n    tiny = {tiny}\n{TINY}")
+        assert verdict.misconception == "tiny_added", tiny
+    unknown = answer("crossentropy", f"def crossentropy(logits, labels):\n    tiny = 1 / 777\n{TINY}")
+    assert unknown.misconception == ""
+    assert answer("crossentropy", f"def crossentropy(logits, labels):\n    tiny = 1e999\n{TINY}").status == "wrong"
+
+
+def test_the_first_wrong_entry_is_told_first(answer) -> None:
+    """all_bool, about the second entry, stands before off_by_one, about the third; here both are wrong."""
+    both = "promoted = {'int64 + float32': 'float32', 'bool + int64': 'bool', 'items': 4}"
+    assert answer("promoted", both).misconception == "all_bool"

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,40 @@ def test_every_command_explains_itself(name: str) -> None:
     result = gradschool(*name.split(), "--help")
     assert result.exit_code == 0
     assert f"Usage: gradschool {name}" in result.output
+
+
+PAGES = ["", "lab", "lessons", "check", "reset", "doctor", "author", "author build"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 300])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_of_help_is_text_for_people(name: str, width: int) -> None:
+    result = CliRunner().invoke(cli.app, [*name.split(), "--help"], env={**WIDE, "COLUMNS": str(width)})
+    assert not set("<>{}╭│") & set(result.output)
+    assert "[default" not in result.output
+    lines = [line.rstrip() for line in result.output.splitlines()]
+    assert max(map(len, lines)) <= min(width, 100)
+    options = [line.split("  ")[1] for line in lines[lines.index("Options") + 1 :] if line.startswith("  -")]
+    assert options[-1] == "-h, --help"
+    sentences = [line for line in lines if line.startswith("  ") and line.strip()]
+    columns = {len(line) - len(line[15:].lstrip()) for line in sentences if len(line) > 15 and line[2] == " "}
+    assert len(columns) <= 1, "what goes on in a second line stands under its first"
+
+
+def test_a_paragraph_of_help_breaks_only_at_the_edge_of_the_screen() -> None:
+    lines = [line.rstrip() for line in gradschool("doctor", "--help").output.splitlines()]
+    (start,) = (index for index, line in enumerate(lines) if line.startswith("It looks at"))
+    assert lines[start].endswith("your workspace, files of yours that hide a")
+    assert lines[start + 2] == ""
+
+
+def test_usage_names_the_words_to_type() -> None:
+    usage = {name: gradschool(*name.split(), "--help").output.splitlines()[0] for name in PAGES}
+    assert usage["lab"].endswith("gradschool lab [LESSON] [OPTIONS]")
+    assert usage["reset"].endswith("gradschool reset LESSON [EXERCISE] [OPTIONS]")
+    assert usage["author build"].endswith("gradschool author build LESSON... [OPTIONS]")
+    assert usage[""].endswith("gradschool COMMAND ...")
+    assert "Usage: gradschool reset LESSON [EXERCISE] [OPTIONS]" in gradschool("reset").output
 
 
 def test_version() -> None:
@@ -121,6 +156,9 @@ def test_reset_says_where_the_old_version_is(small_course: Path, workspace: Path
     kept = Path(output.split("What you had written is in ")[1].strip())
     assert nbformat.read(kept, as_version=4).cells[1].source.endswith("return x")
     assert "NotImplementedError" in nbformat.read(notebook, as_version=4).cells[1].source
+    again = gradschool("reset", "00", "double")
+    assert (again.exit_code, again.output) == (0, "Started over: double of lesson 00.\n")
+    assert len(list((workspace / "backups").iterdir())) == 1
 
 
 def test_check_says_of_every_answer_what_is_wrong_with_it(small_course: Path, workspace: Path, started: list) -> None:
@@ -142,6 +180,35 @@ def test_check_says_of_every_answer_what_is_wrong_with_it(small_course: Path, wo
     assert progress.read()[0]["double"].attempts == 3  # the empty cell was none
 
 
+def test_check_goes_on_after_a_damaged_notebook(small_course: Path, workspace: Path, started: list) -> None:
+    shutil.copytree(small_course / "00_first", small_course / "02_third")
+    shutil.copytree(small_course / "00_first", small_course / "03_fourth")
+    gradschool("lab")
+    (workspace / "00_first" / "exercises.ipynb").write_text("{ broken")
+    shutil.rmtree(workspace / "03_fourth")
+    (workspace / "03_fourth").write_text("a file")
+    notebook = workspace / "02_third" / "exercises.ipynb"
+    content = nbformat.read(notebook, as_version=4)
+    content.cells[1].source = "def double(x):\n    return x + x"
+    nbformat.write(content, notebook)
+    result = shell("check")
+    assert result.returncode == 1
+    first, fourth = result.stderr.splitlines()
+    assert f"00_first/exercises.ipynb cannot be read as a notebook; `gradschool reset 00 --dir '{workspace}'`" in first
+    assert fourth == (
+        f"✗ gradschool: {workspace}/03_fourth is a file, and a folder must stand there; move it away, then try again"
+    )
+    assert "✓ right  Twice a number · 2/2 points" in result.stdout
+
+
+def test_check_of_a_workspace_without_exercises_says_how_to_get_them(small_course: Path, workspace: Path) -> None:
+    workspace.mkdir(parents=True)
+    result = shell("check")
+    assert result.returncode == 1
+    line = f"gradschool lab --dir '{workspace}'"
+    assert result.stderr == f"✗ gradschool: {workspace} holds no exercises; `{line}` puts them there\n"
+
+
 def test_check_says_when_an_attempt_could_not_be_counted(
     small_course: Path, workspace: Path, started: list, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,10 +219,16 @@ def test_check_says_when_an_attempt_could_not_be_counted(
 
 def test_another_workspace_stays_in_what_is_to_be_typed(small_course: Path, workspace: Path, tmp_path: Path) -> None:
     """The variable of the test names the workspace `a student/gradschool`, with a space in it."""
-    assert f'`gradschool lab 00 --dir "{workspace}"` opens a lesson' in gradschool("lessons").output
-    elsewhere = tmp_path / "elsewhere"
-    assert f"`gradschool lab --dir {elsewhere}` puts" in shell("check", "00", "--dir", str(elsewhere)).stderr
-    assert student_folder.lab_line(Path("~/gradschool").expanduser()) == "gradschool lab"
+    said = f"Your workspace will be {workspace}; `gradschool lab 00 --dir '{workspace}'` opens a lesson"
+    assert said in gradschool("lessons").output
+    workspace.mkdir(parents=True)
+    assert f"Your workspace is {workspace}; " in gradschool("lessons").output
+    for arguments in (["check"], ["check", "00"], ["reset", "00"], ["reset", "00", "double"]):
+        result = shell(*arguments, "--dir", str(tmp_path / "mistyped"))
+        sentence = f"there is no workspace at {tmp_path}/mistyped; `gradschool lab --dir {tmp_path}/mistyped` makes one"
+        assert (result.returncode, result.stderr) == (1, f"✗ gradschool: {sentence}\n")
+        assert "Started over" not in result.stdout
+    assert not (tmp_path / "mistyped").exists()
 
 
 def test_author_build_says_what_it_wrote(small_course: Path) -> None:
@@ -176,17 +249,26 @@ def test_errors_are_one_sentence_without_a_traceback(small_course: Path, workspa
     magic.write_text(magic.read_text() + "\n# %%\n# %time\n")
     for arguments, sentence in [
         (["lab", "7"], "there is no lesson '7'; the lessons are 00_first, 01_second"),
-        (["reset", "01"], "lesson 01_second has no exercises to reset"),
+        (["reset", "01"], "lesson 01_second has no exercises"),
+        (["check", "01"], "lesson 01_second has no exercises"),
+        (["lessons", "--dir", ""], "--dir names no folder; type one after it, or leave --dir out"),
+        (
+            ["lessons", "--dir", "~no-such-person/work"],
+            "no home folder is known; name a workspace in GRADSCHOOL_WORKSPACE or with --dir: ~no-such-person/work",
+        ),
         (
             ["author", "build", "01"],
             "lesson.py, cell 3, line 1: not plain Python (invalid syntax); a lesson holds no magics",
         ),
         (["lab", "--dir", str(in_the_way)], no_folder),
         (["reset", "00", "--dir", str(in_the_way / "sub")], no_folder),
+        (["lessons", "--dir", str(in_the_way)], no_folder),
+        (["check", "--dir", str(in_the_way)], no_folder),
+        (["check", "00", "--dir", str(in_the_way)], no_folder),
         (
             ["check", "00"],
-            f"{broken} cannot be read as a notebook; `gradschool reset 00` puts a fresh one in its place "
-            "and keeps yours in `backups`",
+            f"{broken} cannot be read as a notebook; `gradschool reset 00 --dir '{workspace}'` puts a fresh one in its "
+            "place and keeps yours in `backups`",
         ),
     ]:
         result = shell(*arguments)
@@ -217,9 +299,11 @@ def test_lab_starts_beside_a_file_that_hides_a_module(
     assert version.returncode == 0, version.stderr
 
 
-@pytest.mark.parametrize("port", ["0", "65536", "many"])
+@pytest.mark.parametrize("port", ["0", "65536", "many", "-1", "80.5"])
 def test_lab_refuses_a_port_that_is_none(small_course: Path, workspace: Path, started: list, port: str) -> None:
-    assert gradschool("lab", "--port", port).exit_code == 2
+    result = gradschool("lab", "--port", port)
+    assert result.exit_code == 2
+    assert f"{port} is no port; a port is a whole number from 1 to 65535." in result.output
     assert not started
 
 
@@ -263,6 +347,10 @@ def test_doctor_finds_a_workspace_that_keeps_nothing(tmp_path: Path) -> None:
     assert next(doctor.folder(tmp_path / "new")).state == "note"
     (tmp_path / "file").write_text("")
     assert next(doctor.folder(tmp_path / "file")).state == "missing"
+    report = gradschool("doctor", "--dir", str(tmp_path / "file"))
+    assert report.exit_code == 1
+    assert f"{tmp_path}/file is a file, and a workspace is a folder; choose another with --dir" in report.output
+    assert "nothing hides a package" in report.output
 
 
 def test_doctor_reinstalls_from_where_it_was_installed() -> None:

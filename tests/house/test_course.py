@@ -37,12 +37,21 @@ def test_a_folder_that_is_no_lesson_is_not_listed(small_course: Path) -> None:
     [
         ("# %%\n1\n", "must state its title and minutes"),
         ("# ---\n# jupyter:\n#   gradschool:\n#     title: No minutes\n# ---\n", "must state its title and minutes"),
+        ("# ---\n# jupyter: a word\n# ---\n", "must state its title and minutes"),
+        ("# ---\n# - a list\n# ---\n", "must state its title and minutes"),
+        ("# ---\n# jupyter: [\n# ---\n", r"the header of .*lesson\.py is not YAML"),
         ("# ---\n# jupyter:\n", "is not closed"),
     ],
 )
 def test_a_header_without_title_and_minutes_is_refused(small_course: Path, text: str, sentence: str) -> None:
     (small_course / "00_first" / "lesson.py").write_text(text)
     with pytest.raises(course.CourseError, match=sentence):
+        course.lessons()
+
+
+def test_a_course_folder_without_lessons_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(course.COURSE_VARIABLE, str(tmp_path))
+    with pytest.raises(course.CourseError, match=f"the folder {tmp_path} holds no lesson: .*unset GRADSCHOOL_COURSE"):
         course.lessons()
 
 

@@ -1,7 +1,9 @@
 """The student's workspace: nothing of the student's is lost, whatever the course and the student do."""
 
+import errno
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -174,6 +176,47 @@ def test_a_folder_in_the_way_is_named(small_course: Path, workspace: Path) -> No
         _update(workspace)
 
 
+@pytest.mark.parametrize("name", [".gradschool", "00_first", "00_first/data"])
+@pytest.mark.parametrize("as_link", [False, True], ids=["file", "link to nothing"])
+def test_a_file_where_a_folder_belongs_is_named(small_course: Path, workspace: Path, name: str, as_link: bool) -> None:
+    in_the_way = workspace / name
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.symlink_to("nowhere") if as_link else in_the_way.write_text("mine")
+    with pytest.raises(student_folder.WorkspaceError, match=rf"{name} is a file, and a folder must stand there; move"):
+        _update(workspace)
+    assert as_link or in_the_way.read_text() == "mine"
+    in_the_way.rename(workspace / "moved-away")
+    _update(workspace)
+    assert all((workspace / path).is_file() for path, _ in _handed_out())
+
+
+def test_a_file_named_backups_stops_a_reset_before_anything_is_lost(small_course: Path, workspace: Path) -> None:
+    _update(workspace)
+    edit(workspace / EXERCISES, "my own answer")
+    (workspace / "backups").write_text("")
+    with pytest.raises(student_folder.WorkspaceError, match="backups is a file, and a folder must stand there"):
+        student_folder.reset(workspace, course.find_lesson("00"))
+    assert "my own answer" in (workspace / EXERCISES).read_text()
+
+
+def test_what_is_to_be_typed_can_be_copied_into_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert student_folder.to_type(Path("~/gradschool").expanduser(), "lab", "00") == "gradschool lab 00"
+    line = student_folder.to_type(Path("/a student's/$HOME"), "reset", "00")
+    assert shlex.split(line) == ["gradschool", "reset", "00", "--dir", "/a student's/$HOME"]
+
+
+NESTED = b"[" * 100_000
+
+
+def test_a_file_nested_without_end_is_no_notebook_and_no_record(small_course: Path, workspace: Path) -> None:
+    _update(workspace)
+    (workspace / ".gradschool" / "shipped.json").write_bytes(NESTED)
+    (workspace / EXERCISES).write_bytes(NESTED)
+    assert [change.step for change in _update(workspace)] == [Step.BESIDE]
+    with pytest.raises(student_folder.WorkspaceError, match="cannot be read as a notebook"):
+        student_folder.read_notebook(workspace / EXERCISES, course.find_lesson("00"))
+
+
 @pytest.mark.parametrize("data", [b"", b"{", b"{}", b"[]", b"3", b'{"nbformat": 4}', b"\xff", b'{"cells": 3}'])
 def test_a_file_that_is_no_notebook_is_compared_by_its_bytes(data: bytes) -> None:
     print_ = Fingerprint.of(data, "a.ipynb")
@@ -247,7 +290,7 @@ def test_reset_gives_a_whole_lesson_back_even_if_it_is_broken(small_course: Path
     _update(workspace)
     handed_out = (workspace / EXERCISES).read_bytes()
     (workspace / EXERCISES).write_text("{ broken")
-    with pytest.raises(student_folder.WorkspaceError, match="`gradschool reset 00` puts a fresh one in its place"):
+    with pytest.raises(student_folder.WorkspaceError, match=r"`gradschool reset 00 --dir .*` puts a fresh one in its"):
         student_folder.reset(workspace, course.find_lesson("00"), "double")
     kept = student_folder.reset(workspace, course.find_lesson("00"))
     assert (workspace / EXERCISES).read_bytes() == handed_out
@@ -259,13 +302,37 @@ def test_reset_gives_a_whole_lesson_back_even_if_it_is_broken(small_course: Path
 
 def test_reset_says_what_it_cannot_find(small_course: Path, workspace: Path) -> None:
     lesson = course.find_lesson("00")
-    with pytest.raises(student_folder.WorkspaceError, match=r"`gradschool lab --dir .*` puts it there"):
+    with pytest.raises(
+        student_folder.WorkspaceError, match=r"there is no workspace at .*; `gradschool lab --dir .*` makes"
+    ):
         student_folder.reset(workspace, lesson, "double")
+    assert not workspace.exists()
+    workspace.mkdir(parents=True)
+    with pytest.raises(
+        student_folder.WorkspaceError, match=r"00_first does not exist; `gradschool lab --dir .*` puts it"
+    ):
+        student_folder.reset(workspace, lesson)
+    assert list(workspace.iterdir()) == []
     _update(workspace)
     with pytest.raises(student_folder.WorkspaceError, match="no exercise 'duoble' in exercises"):
         student_folder.reset(workspace, lesson, "duoble")
     with pytest.raises(student_folder.WorkspaceError, match="01_second has no exercises"):
         student_folder.reset(workspace, course.find_lesson("01"))
+
+
+def test_reset_keeps_no_copy_of_what_holds_nothing_of_the_students(small_course: Path, workspace: Path) -> None:
+    lesson = course.find_lesson("00")
+    _update(workspace)
+    handed_out = (workspace / EXERCISES).read_bytes()
+    for exercise in (None, "double"):
+        run(workspace / EXERCISES)
+        assert student_folder.reset(workspace, lesson, exercise) is None
+    assert not (workspace / "backups").exists()
+    edit(workspace / EXERCISES, "print('my note')", cell=2)
+    assert student_folder.reset(workspace, lesson, "double") is None, "a note outside the exercise is not replaced"
+    kept = student_folder.reset(workspace, lesson)
+    assert "my note" in (workspace / kept).read_text()
+    assert (workspace / EXERCISES).read_bytes() == handed_out
 
 
 def test_a_notebook_without_cell_ids_is_read(small_course: Path, workspace: Path) -> None:
@@ -294,6 +361,18 @@ def test_writing_leaves_no_second_file_and_touches_no_equal_one(tmp_path: Path) 
     write_atomically(target, b"text\n")
     assert target.stat().st_mtime_ns == stamp
     assert [path.name for path in target.parent.iterdir()] == ["a.txt"]
+
+
+def test_writing_that_fails_leaves_the_old_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(part: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(part))
+
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(target, b"new")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.txt", "old")]
 
 
 def test_jupyterlab_opens_on_the_workspace_with_this_python(
