@@ -7,6 +7,14 @@ import numpy as np
 import kernel
 from classroom.spec import Case, Exercise
 
+FAR_APART = "one row of large logits, one of very negative ones"
+
+
+def rows_far_apart(random):
+    """Logits (2, 4) that have no shift in common: exp overflows in the first row or is 0 in all of the second."""
+    return np.array([[2000.0], [-2000.0]]) + random.normal(size=(2, 4))
+
+
 # --- softmax ------------------------------------------------------------------------------------------------------
 
 
@@ -63,15 +71,36 @@ def over_the_whole_batch_without_shift(logits):
 
 
 def one_shift_for_all(logits):
-    """One maximum for the whole batch is too much for a row of small logits: its exponentials are all 0, and 0/0 is
-    nan. Subtract each row's own maximum."""
+    """One maximum for the whole batch is too much for a row of small logits, whose exponentials are all 0, and 0/0 is
+    nan: subtract each row's own maximum."""
     exponentials = kernel.exp(logits - logits.max())
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
+def below_the_largest(logits):
+    """The minimum or the mean of a row may lie far below its largest logit, and exp of the difference still overflows:
+    subtract the maximum."""
+    exponentials = kernel.exp(logits - logits.min(axis=1, keepdims=True))
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def first_for_largest(logits):
+    """The first logit of a row need not be its largest, and where another one is far above it exp overflows: subtract
+    the maximum."""
+    exponentials = kernel.exp(logits - logits[:, :1])
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
+def last_for_largest(logits):
+    """The last logit of a row need not be its largest, and where another one is far above it exp overflows: subtract
+    the maximum."""
+    exponentials = kernel.exp(logits - logits[:, -1:])
+    return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+
 def pair_of_max(logits):
-    """`max(1)` speaks PyTorch and gives a pair, (values, indices): write `max(axis=1, keepdims=True)`, which gives the
-    values alone."""
+    """`max` with a bare axis or with `dim=` gives a pair, (values, indices), as in PyTorch: write
+    `max(axis=1, keepdims=True)`, which gives the values alone."""
     exponentials = kernel.exp(logits - logits.max(1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
@@ -91,8 +120,11 @@ def softmax_cases(random, dtype):
     yield Case(kernel.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0]], dtype=dtype))
     yield Case(kernel.tensor(random.normal(size=(4, 5)), dtype=dtype))
     yield Case(kernel.tensor(1000 + random.normal(size=(3, 2)), dtype=dtype), note="large logits")
-    rows_far_apart = np.array([[2000.0], [-2000.0]]) + random.normal(size=(2, 4))
-    yield Case(kernel.tensor(rows_far_apart, dtype=dtype), note="one row of large logits, one of very negative ones")
+    yield Case(kernel.tensor(rows_far_apart(random), dtype=dtype), note=FAR_APART)
+    # The first row has its large logit last and the last row has it first, so that neither end will do for the maximum.
+    within = random.normal(size=(3, 4))
+    within[[0, 1, 2], [3, random.integers(4), 0]] += 1000
+    yield Case(kernel.tensor(within, dtype=dtype), note="one logit of each row far above the others")
 
 
 # --- crossentropy -------------------------------------------------------------------------------------------------
@@ -141,31 +173,40 @@ def neither_step_is_safe(logits, labels):
     return -kernel.log(kernel.gather(probabilities, 1, kernel.expand_dims(labels, 1))).mean()
 
 
-def tiny_added(logits, labels):
-    """A small number added inside the logarithm hides the inf and puts a ceiling on the loss, here -log 1e-8 = 18.4:
-    use logsumexp, which needs no such number."""
+def tiny_added(logits, labels, *, tiny=1e-8):
+    """A small number inside the logarithm hides the inf and puts a ceiling on the loss, with 1e-8 that of
+    -log 1e-8 = 18.4: use logsumexp, which needs no such number."""
     probabilities = kernel.softmax(logits, axis=1)
-    return -kernel.log(kernel.gather(probabilities, 1, kernel.expand_dims(labels, 1)) + 1e-8).mean()
+    return -kernel.log(kernel.gather(probabilities, 1, kernel.expand_dims(labels, 1)) + tiny).mean()
 
 
-def tiny_added_ten(logits, labels):
-    """A small number added inside the logarithm hides the inf and puts a ceiling on the loss, here -log 1e-10 = 23:
-    use logsumexp, which needs no such number."""
-    probabilities = kernel.softmax(logits, axis=1)
-    return -kernel.log(kernel.gather(probabilities, 1, kernel.expand_dims(labels, 1)) + 1e-10).mean()
-
-
-def tiny_added_twelve(logits, labels):
-    """A small number added inside the logarithm hides the inf and puts a ceiling on the loss, here -log 1e-12 = 27.6:
-    use logsumexp, which needs no such number."""
-    probabilities = kernel.softmax(logits, axis=1)
-    return -kernel.log(kernel.gather(probabilities, 1, kernel.expand_dims(labels, 1)) + 1e-12).mean()
+def tiny_at_least(logits, labels, *, tiny=1e-8):
+    """A probability that may not fall below a small number hides the inf and puts a ceiling on the loss, with 1e-8 that
+    of -log 1e-8 = 18.4: use logsumexp, which needs no such number."""
+    probabilities = kernel.maximum(kernel.softmax(logits, axis=1), tiny)
+    return -kernel.log(kernel.gather(probabilities, 1, kernel.expand_dims(labels, 1))).mean()
 
 
 def exponential_overflows(logits, labels):
     """The formula is right, and exp overflows for large logits: take the largest logit out of the exponential and add
     it again after the logarithm."""
     logsumexp = kernel.log(kernel.exp(logits).sum(axis=1, keepdims=True))
+    return (logsumexp - kernel.gather(logits, 1, kernel.expand_dims(labels, 1))).mean()
+
+
+def one_shift_for_the_batch(logits, labels):
+    """One maximum for the whole batch is too much for a row of small logits, whose exponentials add up to 0, and log 0
+    is -inf: take out each row's own maximum."""
+    largest = logits.max()
+    logsumexp = largest + kernel.log(kernel.exp(logits - largest).sum(axis=1, keepdims=True))
+    return (logsumexp - kernel.gather(logits, 1, kernel.expand_dims(labels, 1))).mean()
+
+
+def shift_below_the_largest(logits, labels):
+    """The minimum or the mean of a row may lie far below its largest logit, and exp of the difference still overflows:
+    take out the maximum."""
+    smallest = logits.min(axis=1, keepdims=True)
+    logsumexp = smallest + kernel.log(kernel.exp(logits - smallest).sum(axis=1, keepdims=True))
     return (logsumexp - kernel.gather(logits, 1, kernel.expand_dims(labels, 1))).mean()
 
 
@@ -216,8 +257,14 @@ def crossentropy_cases(random, dtype):
     yield Case(kernel.tensor(random.normal(size=(4, 5)), dtype=dtype), kernel.tensor(random.integers(5, size=4)))
     labels = kernel.tensor(random.integers(4, size=3))
     yield Case(kernel.tensor(1000 + random.normal(size=(3, 4)), dtype=dtype), labels, note="large logits")
-    sure = -1000 * np.eye(3, 4) + random.normal(size=(3, 4))
+    # So far down that even the mean of the row lies too far below its largest logit.
+    sure = -4000 * np.eye(3, 4) + random.normal(size=(3, 4))
     yield Case(kernel.tensor(sure, dtype=dtype), kernel.tensor([0, 2, 2]), note="a sure and wrong prediction")
+    right = random.integers(4, size=3)
+    sure = 1000 * np.eye(4)[right] + random.normal(size=(3, 4))
+    yield Case(kernel.tensor(sure, dtype=dtype), kernel.tensor(right), note="sure and right predictions")
+    labels = kernel.tensor(random.integers(4, size=2))
+    yield Case(kernel.tensor(rows_far_apart(random), dtype=dtype), labels, note=FAR_APART)
 
 
 # --- crossentropy_gradient ----------------------------------------------------------------------------------------
@@ -235,8 +282,7 @@ def not_divided(logits, labels):
 
 
 def truth_minus_probability(logits, labels):
-    """Every sign is turned round: p - y is asked for, not y - p. Adding to the true logit lowers the loss, so its
-    slope is negative."""
+    """Every sign is turned round: p - y is asked for, not y - p, since adding to the true logit lowers the loss."""
     return (kernel.one_hot(labels, logits.shape[1], logits.dtype) - softmax(logits)) / len(logits)
 
 
@@ -295,6 +341,10 @@ def crossentropy_gradient_cases(random, dtype):
         kernel.tensor(random.integers(2, size=3)),
         note="large logits",
     )
+    # Large ones first and last, so that neither end of a row, its minimum or its mean will do for the maximum.
+    sure = 1000 * np.eye(4)[[0, 3, random.integers(4)]] + random.normal(size=(3, 4))
+    labels = kernel.tensor(random.integers(4, size=3))
+    yield Case(kernel.tensor(sure, dtype=dtype), labels, note="one logit of each row far above the others")
 
 
 # --- soft_crossentropy --------------------------------------------------------------------------------------------
@@ -333,8 +383,8 @@ def soft_not_averaged(logits, targets):
 
 
 def roles_exchanged(logits, targets):
-    """The roles are exchanged: the target y is the weight and the prediction p stands in the logarithm, -sum(y log p).
-    A target may hold zeros, whose logarithm is -inf."""
+    """The roles are exchanged: the target y, which may hold zeros, is the weight, and the prediction p stands in the
+    logarithm, -sum(y log p)."""
     return -(kernel.softmax(logits, axis=1) * kernel.log(targets)).sum(axis=1).mean()
 
 
@@ -361,11 +411,43 @@ def soft_exponential_overflows(logits, targets):
     return -(targets * (logits - logsumexp)).sum(axis=1).mean()
 
 
+def soft_tiny_added(logits, targets, *, tiny=1e-8):
+    """A small number inside the logarithm hides the inf and puts a ceiling on the loss, with 1e-8 that of
+    -log 1e-8 = 18.4: use the logits minus their logsumexp, which needs no such number."""
+    return -(targets * kernel.log(kernel.softmax(logits, axis=1) + tiny)).sum(axis=1).mean()
+
+
+def soft_tiny_at_least(logits, targets, *, tiny=1e-8):
+    """A probability that may not fall below a small number hides the inf and puts a ceiling on the loss, with 1e-8 that
+    of -log 1e-8 = 18.4: use the logits minus their logsumexp, which needs no such number."""
+    return -(targets * kernel.log(kernel.maximum(kernel.softmax(logits, axis=1), tiny))).sum(axis=1).mean()
+
+
+def soft_one_shift_for_the_batch(logits, targets):
+    """One maximum for the whole batch is too much for a row of small logits, whose exponentials add up to 0, and log 0
+    is -inf: take out each row's own maximum."""
+    largest = logits.max()
+    logsumexp = largest + kernel.log(kernel.exp(logits - largest).sum(axis=1, keepdims=True))
+    return -(targets * (logits - logsumexp)).sum(axis=1).mean()
+
+
+def soft_shift_below_the_largest(logits, targets):
+    """The minimum or the mean of a row may lie far below its largest logit, and exp of the difference still overflows:
+    take out the maximum."""
+    smallest = logits.min(axis=1, keepdims=True)
+    logsumexp = smallest + kernel.log(kernel.exp(logits - smallest).sum(axis=1, keepdims=True))
+    return -(targets * (logits - logsumexp)).sum(axis=1).mean()
+
+
 def divergence_for_crossentropy(logits, targets):
     """The entropy of the targets is subtracted, which gives the Kullback-Leibler divergence: the cross-entropy is
     -sum(y log p) alone."""
     entropy = -(targets * kernel.log(kernel.where(targets > 0, targets, kernel.ones_like(targets)))).sum(axis=1)
     return kernel.cross_entropy(logits, targets) - entropy.mean()
+
+
+# How far one logit may lie above the others where its exponential overflows and their probabilities are not 0 yet.
+JUST_TOO_FAR = {"float64": 738.0, "float32": 98.0}
 
 
 def soft_crossentropy_cases(random, dtype):
@@ -380,8 +462,16 @@ def soft_crossentropy_cases(random, dtype):
     )
     targets = kernel.tensor([[0.9, 0.05, 0.05], [0.2, 0.3, 0.5]], dtype=dtype)
     yield Case(kernel.tensor(1000 + random.normal(size=(2, 3)), dtype=dtype), targets, note="large logits")
-    sure = -1000 * np.eye(2, 3) + random.normal(size=(2, 3))
+    sure = -4000 * np.eye(2, 3) + random.normal(size=(2, 3))
     yield Case(kernel.tensor(sure, dtype=dtype), targets, note="sure and wrong predictions")
+    shares = random.uniform(0.1, 1.0, size=(2, 4))
+    targets = kernel.tensor(shares / shares.sum(axis=1, keepdims=True), dtype=dtype)
+    yield Case(kernel.tensor(rows_far_apart(random), dtype=dtype), targets, note=FAR_APART)
+    # Among so many classes the mean lies almost as far below the largest logit as the smallest one does.
+    logits = random.uniform(size=(1, 30))
+    logits[0, random.integers(30)] = JUST_TOO_FAR[dtype]
+    targets = kernel.tensor(np.full((1, 30), 1 / 30), dtype=dtype)
+    yield Case(kernel.tensor(logits, dtype=dtype), targets, note="one logit far above 29 others")
 
 
 # --- kl_divergence ------------------------------------------------------------------------------------------------
@@ -470,6 +560,9 @@ exercises = [
             over_the_whole_batch,
             over_the_whole_batch_without_shift,
             one_shift_for_all,
+            below_the_largest,
+            first_for_largest,
+            last_for_largest,
             pair_of_max,
             without_exponential,
             the_logarithm,
@@ -495,9 +588,10 @@ exercises = [
             log_of_softmax,
             neither_step_is_safe,
             tiny_added,
-            tiny_added_ten,
-            tiny_added_twelve,
+            tiny_at_least,
             exponential_overflows,
+            one_shift_for_the_batch,
+            shift_below_the_largest,
             shift_forgotten,
             softmax_twice,
             base_two,
@@ -554,7 +648,11 @@ exercises = [
             targets_through_softmax,
             logits_in_the_logarithm,
             soft_log_of_softmax,
+            soft_tiny_added,
+            soft_tiny_at_least,
             soft_exponential_overflows,
+            soft_one_shift_for_the_batch,
+            soft_shift_below_the_largest,
             divergence_for_crossentropy,
         ),
         hints=(

@@ -44,6 +44,16 @@ def values_for_slopes(x, y):
     return x**2 * y, y**3
 
 
+def without_backward(x, y):
+    """Nothing has walked back yet, so both grad are None: call f.backward() before you return x.grad and y.grad."""
+    return x.grad, y.grad
+
+
+def leaves_for_slopes(x, y):
+    """These are x and y themselves: their slopes stand in x.grad and y.grad after f.backward()."""
+    return x, y
+
+
 def backward_returned(x, y):
     """backward returns nothing; it leaves the slopes in the leaves: call it, then return x.grad and y.grad."""
     return (x**2 * y + y**3).backward()
@@ -262,8 +272,33 @@ def if_for_while(x):
     return y.detach(), x.grad
 
 
+def ten_is_below_ten(x):
+    """At 10 the loop should stop, since 10 is not below 10: the condition is y < 10, without the equals sign."""
+    y = x
+    while y <= 10:
+        y = y**2
+    y.backward()
+    return y.detach(), x.grad
+
+
+def size_for_value(x):
+    """The condition is about y itself, and -12 is below 10: leave out abs, so that one turn makes 144 of it."""
+    y = x
+    while abs(y) < 10:
+        y = y**2
+    y.backward()
+    return y.detach(), x.grad
+
+
 def loop_slope_cases(random, dtype):
-    for x, note in ((2.0, ""), (1.2, "four turns"), (-3.0, ""), (12.0, "the loop does not turn at all")):
+    for x, note in (
+        (2.0, ""),
+        (1.2, "four turns"),
+        (-3.0, ""),
+        (12.0, "the loop does not turn at all"),
+        (10.0, "10 is not below 10"),
+        (-12.0, "-12 is below 10"),
+    ):
         yield Case(kernel.tensor([x], dtype=dtype, requires_grad=True), note=note)
     yield Case(kernel.tensor([random.uniform(1.3, 1.7)], dtype=dtype, requires_grad=True))
 
@@ -342,6 +377,24 @@ def nothing_to_add_to(tape):
     for result, operands, slopes in reversed(tape):
         for operand, slope in zip(operands, slopes, strict=True):
             gradients[operand] += gradients[result] * slope
+    return gradients
+
+
+def no_first_entry(tape):
+    """The dict is empty when the walk begins, so the last line finds no gradient of its result: put it in with 1.0."""
+    gradients = {}
+    for result, operands, slopes in reversed(tape):
+        for operand, slope in zip(operands, slopes, strict=True):
+            gradients[operand] = gradients.get(operand, 0.0) + gradients[result] * slope
+    return gradients
+
+
+def result_left_out(tape):
+    """The last result is missing in the dict: its derivative with respect to itself is 1."""
+    gradients = {}
+    for result, operands, slopes in reversed(tape):
+        for operand, slope in zip(operands, slopes, strict=True):
+            gradients[operand] = gradients.get(operand, 0.0) + gradients.get(result, 1.0) * slope
     return gradients
 
 
@@ -446,6 +499,8 @@ exercises = [
             factor_lost,
             walked_twice,
             values_for_slopes,
+            leaves_for_slopes,
+            without_backward,
             backward_returned,
             caret_for_power,
         ),
@@ -479,6 +534,7 @@ exercises = [
     Exercise(
         accumulation,
         title="Find the bug: what retain_graph is for",
+        choices=("error", "gradients", "saved values"),
         points=2,
         misconceptions=(
             retain_graph_for_sums,
@@ -512,6 +568,8 @@ exercises = [
             history_cut,
             x_lost,
             if_for_while,
+            ten_is_below_ten,
+            size_for_value,
         ),
         hints=(
             "A tensor of one element can be compared in a while, as a number can.",
@@ -531,6 +589,8 @@ exercises = [
             impatient,
             one_visit_too_early,
             nothing_to_add_to,
+            no_first_entry,
+            result_left_out,
             local_slopes_alone,
             starts_with_zero,
         ),

@@ -119,10 +119,10 @@ check("accumulation")
 # Write `loop_slope(x)`: start with $y = x$, square $y$ as long as it is below 10, and find $dy/dx$.
 #
 # * `x`: a leaf of shape $(1)$ that requires a gradient.
-# * Returns $y$ (detached) and the slope, two tensors of shape $(1)$.
+# * Returns $y$ and the slope, two tensors of shape $(1)$.
 #
 # Example: at $x = 2$ the result is 16 and the slope 32; at $x = 5$ they are 25 and 10. If $x$ is 10 or more, the loop
-# does not turn, and the slope of $y = x$ is 1.
+# does not turn, and the slope of $y = x$ is 1. A number such as $-12$ is below 10: one turn makes 144 of it.
 
 
 # %% nbgrader={"grade": false, "grade_id": "loop_slope", "locked": false, "schema_version": 3, "solution": true, "task": false}

@@ -1,17 +1,17 @@
 """Every exercise of the course, and those of the sample course: its reference, its misconceptions, its cases."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
 
-from classroom import program, sandbox
+from classroom import program
 from classroom.catalogue import catalogue, exercises_of, used_by
-from classroom.cell import prepare
 from classroom.course import COURSE_VARIABLE, Lesson, lessons
-from classroom.engine import check_answer, job, judge, make_trials, source_of
+from classroom.engine import check_answer, source_of
 from classroom.lesson_check import check_lesson
 from classroom.spec import Exercise, Program
 from classroom.student import student_version
@@ -43,17 +43,6 @@ def exercise(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     return found
 
 
-def _here(exercise: Exercise, source: str, seed: int) -> Verdict:
-    """The verdict on a program of the author's, run in this process: a worker for each would take a minute."""
-    device, used = exercise.devices[0], used_by(exercise)
-    arrays, trials = make_trials(exercise, used, seed, device)
-    events = list(program.run(job(exercise, used, source, trials, device), arrays))
-    verdict = Verdict(exercise.name, exercise.title, WRONG, "", 0, exercise.points)
-    outcome = sandbox.Outcome("done", events)
-    judge(verdict, exercise, used, prepare(source), outcome, arrays, trials, device)
-    return verdict
-
-
 def _as_cell(exercise: Exercise, wrong: Program) -> str:
     """A misconception as a student's cell; of a dict to fill in, the other entries are right."""
     source = source_of(exercise, wrong)
@@ -71,10 +60,10 @@ def test_the_reference_is_right_in_a_worker_on_every_device(exercise: Exercise) 
         assert (verdict.status, verdict.points) == (RIGHT, exercise.points), (device, verdict)
 
 
-def test_every_misconception_gets_its_own_sentence(exercise: Exercise) -> None:
+def test_every_misconception_gets_its_own_sentence(exercise: Exercise, judged_here: Callable[..., Verdict]) -> None:
     for seed in (0, 1):
         for wrong in exercise.wrong:
-            verdict = _here(exercise, _as_cell(exercise, wrong), seed)
+            verdict = judged_here(exercise, _as_cell(exercise, wrong), seed)
             assert (verdict.status, verdict.points) == (WRONG, 0), wrong.name
             assert (verdict.misconception, verdict.sentence) == (wrong.name, wrong.sentence)
 
@@ -94,6 +83,8 @@ def test_misconceptions_and_hints_are_complete(exercise: Exercise) -> None:
         assert text == text.strip()
         assert text.endswith((".", "!", "?", "`"))
         assert len(text) <= 400
+    for text in sentences:
+        assert not re.search(r"[.!?][`'\")]*\s+[^a-z\s]", text), f"two sentences: {text}"
     assert len(set(exercise.hints)) == 3
     assert exercise.points > 0
     assert exercise.title
