@@ -99,9 +99,13 @@ def test_a_shift_that_is_not_the_largest_logit_of_the_row(told, cell: str, shift
 
 @pytest.mark.parametrize(("name", "cell", "misconception"), TINY)
 def test_any_tiny_number_in_the_logarithm_is_seen(told, name: str, cell: str, misconception: str) -> None:
-    for tiny in ("1e-5", "1e-7", "3e-9", "1e-15", "1e-30"):
+    for tiny in ("1e-5", "1e-7", "3e-9"):
+        assert told(name, cell.format(tiny=tiny)).misconception == misconception, tiny
+    # No number shows any more whether so small a one is added or is the least that counts.
+    for tiny in ("1e-15", "1e-30"):
         verdict = told(name, cell.format(tiny=tiny))
-        assert (verdict.status, verdict.misconception) == (WRONG, misconception), tiny
+        assert verdict.misconception == misconception.replace("at_least", "added"), tiny
+        assert verdict.sentence.startswith("A small number inside the logarithm hides the inf")
 
 
 def test_log_of_softmax_is_not_taken_for_another_shift(told) -> None:
