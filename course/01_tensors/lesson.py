@@ -21,6 +21,8 @@
 # **Time:** 45 minutes. **Backend:** NumPy; one cell uses a GPU through CuPy, where there is one.
 
 # %%
+from textwrap import fill  # breaks an error's sentence into lines
+
 import numpy as np
 
 import kernel
@@ -82,9 +84,10 @@ print(column + row)
 
 # %% [markdown]
 # Nothing was copied by hand: each operand was *stretched*. Align the two shapes at the right; an axis that one of them
-# lacks counts as 1. Two sizes $n$ and $m$ go together if they are equal or one of them is 1:
+# lacks counts as 1. Counted from the right, the axes are `-1`, `-2`, and so on. Two sizes $n$ and $m$ go together if they are
+# equal or one of them is 1, and otherwise there is an error:
 #
-# $$ (n, m) \mapsto \max(n, m) \quad\text{if } n = m \text{ or } 1 \in \{n, m\}, \qquad\text{otherwise an error.} $$
+# $$ (n, m) \mapsto \max(n, m) \quad\text{if } n = m \text{ or } 1 \in \{n, m\} $$
 #
 # Type two shapes into the drawer and predict the result before you press Enter. Then try "No fit", and mend it with a
 # single 1.
@@ -104,7 +107,7 @@ Broadcasting("(2, 1)", "(3,)")
 try:
     x / x.sum(axis=1)
 except kernel.ShapeError as error:
-    print(error)
+    print(fill(str(error), 58))
 
 square = kernel.tensor([[1.0, 3.0], [2.0, 6.0]])
 for keep in (False, True):
@@ -121,21 +124,21 @@ for keep in (False, True):
 # the dtype of a tensor made from `np.ones(3)`?
 
 # %%
-x = kernel.tensor([[10.0, 20.0, 30.0], [40.0, 50.0, 60.0]])
+x = kernel.tensor([[10, 20, 30], [40, 50, 60]])
 x[kernel.tensor([0])].add_(1)
-print("1, rows by an index tensor:", x.tolist())
+print("1, an index tensor:", x.tolist())
 x[0].add_(1)
-print("2, a row by its number:    ", x.tolist())
+print("2, a row number:   ", x.tolist())
 
 array = np.ones(3)
 tensor = kernel.from_numpy(array)
 array += 1
-print("3, from_numpy:             ", tensor)
+print("3, from_numpy:     ", tensor)
 tensor.numpy()[0] = 7
-print("4, numpy():                ", array)
+print("4, numpy():        ", array)
 tensor = kernel.tensor(array)
 array += 1
-print("5, kernel.tensor:          ", tensor)
+print("5, kernel.tensor:  ", tensor)
 
 # %% [markdown]
 # An index tensor copies and a slice does not. `from_numpy` and `.numpy()` share, in both directions, and so `np.ones`
@@ -158,7 +161,7 @@ x = kernel.tensor([[10.0, 20.0, 30.0], [40.0, 50.0, 60.0]])
 
 
 def places(tensor):
-    """Addresses of the elements in reading order, counted in elements from the first one of x."""
+    """Addresses of the elements in reading order; that of the first one of x is 0."""
     array = tensor.numpy()
     start = (array.ctypes.data - x.numpy().ctypes.data) // array.itemsize
     strides = np.array(array.strides) // array.itemsize
@@ -173,6 +176,7 @@ results = {
     "x.T.reshape(6)": x.T.reshape(6),
     "x[kernel.tensor([1])]": x[kernel.tensor([1])],
 }
+EMPTY = {"fill": False, "edgecolor": style.RULE}
 VIEW = {"facecolor": "#CFE4F2", "edgecolor": style.BLUE}
 COPY = {"facecolor": "#F9DCC9", "edgecolor": style.DARK_VERMILLION, "linestyle": "--"}
 figure, axes = style.subplots(width=760, height=360)
@@ -182,22 +186,27 @@ for line, (code, tensor) in enumerate(results.items()):
     kind = "original" if tensor is x else "view" if shared else "copy"
     axes.text(13.2, line, kind, va="center", weight="bold")
     for slot in range(6):
-        axes.add_patch(Rectangle((slot, line - 0.36), 0.92, 0.72, fill=False, edgecolor=style.RULE))
+        axes.add_patch(Rectangle((slot, line - 0.36), 0.92, 0.72, **EMPTY))
     slots = places(tensor) if shared else places(tensor) - places(tensor).min() + 7
-    for order, (slot, value) in enumerate(zip(slots, tensor.flatten().tolist(), strict=True), start=1):
-        axes.add_patch(Rectangle((slot, line - 0.36), 0.92, 0.72, **(VIEW if shared else COPY)))
+    look = VIEW if shared else COPY
+    for order, slot in enumerate(slots):
+        axes.add_patch(Rectangle((slot, line - 0.36), 0.92, 0.72, **look))
+        value = tensor.flatten()[order].item()
         axes.text(slot + 0.56, line + 0.08, f"{value:.0f}", ha="center", va="center")
-        axes.text(slot + 0.08, line - 0.18, order, va="center", fontsize=8, color=style.MUTED)
+        small = {"fontsize": 8, "color": style.MUTED}
+        axes.text(slot + 0.08, line - 0.18, order + 1, va="center", **small)
 axes.text(0, -0.75, "memory of x")
 axes.text(7, -0.75, "memory of its own")
 axes.set(xlim=(-4.4, 14.8), ylim=(5.6, -1.2))
 axes.axis("off")
 show(
     figure,
-    alt="Six strips of memory. x[:, 1], x.T and x.reshape(3, 2) read places of x, x.T in the order 10, 40, "
-    "20, 50, 30, 60; x.T.reshape(6) and x[kernel.tensor([1])] have memory of their own.",
-    caption="Small figures count the reading order. A view walks over the memory of x with another start or "
-    "stride; x.T.reshape(6) would need steps of +3, −2, +3, …, which no stride gives, so it has to copy.",
+    alt="Six strips of memory. x[:, 1], x.T and x.reshape(3, 2) read places of x, "
+    "x.T in the order 10, 40, 20, 50, 30, 60; "
+    "x.T.reshape(6) and x[kernel.tensor([1])] have memory of their own.",
+    caption="Small figures count the reading order. A view walks over the memory of x "
+    "with another start or stride; x.T.reshape(6) would need steps of +3, −2, +3, …, "
+    "which no stride gives, so it has to copy.",
 )
 
 # %% [markdown]
@@ -206,14 +215,15 @@ show(
 # **Predict:** what does 2049 become in float16? What does 70000? In which of the three dtypes does 0.1 + 0.2 equal 0.3?
 
 # %%
-print("dtype    bits  step at 1  step at 2048  2049 becomes  0.1 + 0.2 == 0.3")
+print("dtype    bits  step at 1  at 2048  2049 is  0.1+0.2==0.3")
 for dtype in (kernel.float16, kernel.float32, kernel.float64):
     limits = np.finfo(dtype)
     step = np.spacing(np.array(2048, dtype))
     whole = kernel.tensor(2049.0, dtype=dtype).item()
     one, two, three = kernel.tensor([0.1, 0.2, 0.3], dtype=dtype)
     equal = (one + two == three).item()
-    print(f"{dtype!s:8} {limits.bits:4}  {limits.eps:<9.1e}  {step:<12.1e}  {whole:<12}  {equal}")
+    steps = f"{limits.eps:.1e}    {step:.1e}"
+    print(f"{dtype!s:8} {limits.bits:4}  {steps}  {whole}   {equal}")
 
 print("largest float16:", float(np.finfo(kernel.float16).max))
 with np.errstate(over="ignore"):  # NumPy would warn of the overflow; a GPU says nothing
@@ -232,17 +242,20 @@ with np.errstate(over="ignore"):  # NumPy would warn of the overflow; a GPU says
 labels = kernel.from_numpy(np.array([0.0, 2.0, 1.0]))
 print(labels, "from NumPy")
 print(labels.type(kernel.FloatTensor), "or", labels.astype(kernel.float32))
-print(labels.type(kernel.LongTensor), "or", labels.long(), "is a", labels.long().type())
+print(labels.type(kernel.LongTensor), "or", labels.long())
+print("Its type is", labels.long().type())
 print(labels.to(kernel.float16))
 print(kernel.tensor([1.7, -1.7]).long(), "a cast to whole numbers cuts")
-print("whole / 2:", (kernel.tensor([1, 2]) / 2).dtype, "· half + single:", (labels.half() + row).dtype)
+print("whole / 2:", (kernel.tensor([1, 2]) / 2).dtype)
+print("half + single:", (labels.half() + row).dtype)
 
-print(kernel.ones(2, requires_grad=True), kernel.ones(1, requires_grad=True) ** 2)
+print(kernel.ones(2, requires_grad=True))
+print(kernel.ones(1, requires_grad=True) ** 2)
 print(kernel.Parameter(kernel.ones(2)))
 
 # %% [markdown]
 # A printed tensor names its dtype only where it is not float32, int64 or bool, and its device only where it is not the
-# CPU. The last two lines show what lesson 02 is about: a tensor that wants a gradient says so, a result names the operation
+# CPU. The last three lines show what lesson 02 is about: a tensor that wants a gradient says so, a result names the operation
 # it came from, and a `Parameter` is what a layer learns. The kernel never widens to float64 by itself.
 #
 # ## 6 · Devices
@@ -259,8 +272,9 @@ for attempt in (lambda: far + kernel.ones(2), lambda: far.numpy()):
     try:
         attempt()
     except kernel.DeviceError as error:
-        print(error)
-print(far, far.cpu().numpy(), "· row.cpu() is row:", row.cpu() is row)
+        print(fill(str(error), 58))
+print(far, far.cpu().numpy())
+print("row.cpu() is row:", row.cpu() is row)
 
 # %% [markdown]
 # **Predict:** `a_` is a copy of `a` on a GPU. Then `a.add_(1)`. What is `a_`?
@@ -279,20 +293,23 @@ def tour(place):
     a_, b_ = a.to(place), b.to(place)
     x = a_ + b_
     y = x + 1
-    lines = [f"a_          {a_}", f"x = a_ + b_ {x}", f"y = x + 1   {y}", f"y.cpu()     {y.cpu()}"]
+    lines = [f"a_          {a_}", f"x = a_ + b_ {x}"]
+    lines += [f"y = x + 1   {y}", f"y.cpu()     {y.cpu()}"]
     a.add_(1)
-    return "\n".join([*lines, "after a.add_(1)", f"a           {a}", f"a_          {a_}"])
+    lines += ["after a.add_(1)", f"a           {a}", f"a_          {a_}"]
+    return "\n".join(lines)
 
 
 here = kernel.gpu_available()
-print(f"kernel {kernel.__version__} · a GPU is here: {here} · devices: {kernel.devices()}\n")
+print(f"kernel {kernel.__version__} · a GPU is here: {here}")
+print(f"devices: {kernel.devices()}\n")
 print(tour("gpu:0") if here else Path("data/gpu.txt").read_text(encoding="utf-8"))
 if "gpu:1" in kernel.devices():
     print("on the second GPU", kernel.ones(5).cuda().cuda(1))
 try:
     kernel.ones(5).cuda(7)
 except kernel.DeviceError as error:
-    print(error)
+    print(fill(str(error), 58))
 
 # %% [markdown]
 # A copy on another device never aliases: `a` changed and `a_` did not. No graph had to be declared first; the lines ran
@@ -338,7 +355,7 @@ the same by its own name   | np.maximum(a, b)             | kernel.maximum(x, y)
 
 
 def run(code):
-    """The value of an expression, or of the name that a statement such as a += b changes."""
+    """The value of an expression, or of what a statement such as a += b changes."""
     names = {"np": np, "a": A.copy(), "b": B.copy()}
     names |= {"kernel": kernel, "x": kernel.tensor(A), "y": kernel.tensor(B)}
     names |= {"v": kernel.arange(8), "t": kernel.zeros(2, 3, 4)}
@@ -349,12 +366,16 @@ def run(code):
 
 
 def table(heads, rows):
-    lines = [heads, ["---"] * len(heads), *rows]
+    lines = [heads, [":--"] * len(heads), *rows]
     return Markdown("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
 
 
 def short(value):
     return f"`{' '.join(repr(value).split())}`"
+
+
+def gives(code):
+    return f"`{code}`<br>gives {short(run(code))}"
 
 
 rows = []
@@ -388,8 +409,8 @@ Tensor    | kernel.Tensor([[1, 2]])              | kernel.Tensor(1, 2).shape
 rows = []
 for line in CLASHES.strip().splitlines():
     name, left, right = (part.strip() for part in line.split("|"))
-    rows.append([f"`{name}`", f"`{left}`", short(run(left)), f"`{right}`", short(run(right))])
-table(["name", "as in NumPy", "gives", "as in PyTorch", "gives"], rows)
+    rows.append([f"`{name}`", gives(left), gives(right)])
+table(["name", "as in NumPy", "as in PyTorch"], rows)
 
 # %% [markdown]
 # Two rows need a word more. `Tensor` takes whole numbers as sizes and leaves the values to chance; a list is data. And
@@ -397,8 +418,8 @@ table(["name", "as in NumPy", "gives", "as in PyTorch", "gives"], rows)
 #
 # ## 8 · Find the bug
 #
-# Three statements from a course that many people have learned from. Each has one thing wrong. **Find all three** before
-# you run the cell.
+# Three statements from a course that many people have learned from. None of them is true. **Find out why** before you run
+# the cell.
 #
 # 1. The first column is `x[:, 1]`.
 # 2. `x * 2` multiplies in place.
@@ -420,18 +441,28 @@ for dtype in (kernel.float16, kernel.float32, kernel.float64):
 #
 # ## The same in other frameworks
 #
-# | | NumPy, JAX | PyTorch | TensorFlow 2 | MXNet | CNTK |
-# |:--|:--|:--|:--|:--|:--|
-# | product | `a @ b` | `x @ y` | `tf.matmul` | `nd.dot` | `C.times` |
-# | reshape | `a.reshape` | `x.view` | `tf.reshape` | `x.reshape` | `C.reshape` |
-# | transpose | `a.transpose` | `x.permute` | `tf.transpose` | `x.transpose` | `C.transpose` |
-# | new axis | `a[:, None]` | `x.unsqueeze` | `tf.expand_dims` | `x.expand_dims` | `C.expand_dims` |
-# | sum along | `a.sum(1)` | `x.sum(1)` | `tf.reduce_sum` | `x.sum(1)` | `C.reduce_sum` |
-# | cast | `a.astype` | `x.to` | `tf.cast` | `x.astype` | `C.cast` |
-# | to NumPy | `np.asarray` | `x.numpy()` | `x.numpy()` | `x.asnumpy()` | `node.eval()` |
+# | | NumPy, JAX | PyTorch | TensorFlow 2 |
+# |:--|:--|:--|:--|
+# | product | `a @ b` | `x @ y` | `tf.matmul` |
+# | reshape | `a.reshape` | `x.view` | `tf.reshape` |
+# | transpose | `a.transpose` | `x.permute` | `tf.transpose` |
+# | new axis | `a[:, None]` | `x.unsqueeze` | `tf.expand_dims` |
+# | sum along | `a.sum(1)` | `x.sum(1)` | `tf.reduce_sum` |
+# | cast | `a.astype` | `x.to` | `tf.cast` |
+# | to NumPy | `np.asarray` | `x.numpy()` | `x.numpy()` |
 #
-# Keras 3 says in `keras.ops` what NumPy says: `ops.matmul`, `ops.sum`, `ops.convert_to_numpy`. (`nd` is mxnet.nd, `C` is
-# cntk.)
+# Keras 3 says in `keras.ops` what NumPy says: `ops.matmul`, `ops.sum`, `ops.convert_to_numpy`. In two libraries that are
+# no longer developed (`nd` is mxnet.nd, `C` is cntk):
+#
+# | | MXNet | CNTK |
+# |:--|:--|:--|
+# | product | `nd.dot` | `C.times` |
+# | reshape | `x.reshape` | `C.reshape` |
+# | transpose | `x.transpose` | `C.transpose` |
+# | new axis | `x.expand_dims` | `C.expand_dims` |
+# | sum along | `x.sum(1)` | `C.reduce_sum` |
+# | cast | `x.astype` | `C.cast` |
+# | to NumPy | `x.asnumpy()` | `node.eval()` |
 #
 # MXNet and PyTorch compute at once. MXNet asks for a gradient with `x.attach_grad()` and records inside
 # `with autograd.record():`. CNTK and TensorFlow 1 build a graph first: CNTK computes with `node.eval()` and
