@@ -32,15 +32,27 @@ def catalogue() -> dict[str, tuple[Lesson, Exercise]]:
     return found
 
 
-def find(name: str) -> tuple[Lesson, Exercise]:
+def find(name: str | None, seen: Iterable[str] = ()) -> tuple[Lesson, Exercise]:
     """The exercise called `name` with its lesson.
 
-    Errors: UnknownExercise, with the nearest names.
+    Arguments:
+        seen: names in a student's cells, the latest first; the first exercise among them tells which lesson it is.
+
+    Errors: UnknownExercise, with the nearest names, or those of the lesson.
     """
     known = catalogue()
     if name in known:
         return known[name]
-    raise UnknownExercise(f"There is no exercise named {str(name)[:60]!r}; {_nearest(str(name), known)}")
+    here = next((known[each][0].name for each in seen if each in known), None)
+    of_lesson = f" of {here}" if here else ""
+    offered = [each for each, (lesson, _) in known.items() if here in (None, lesson.name)]
+    exercises = f"the exercises{of_lesson} are {', '.join(offered)}." if offered else "the course has no exercises."
+    if name is None:
+        example = f', as in check("{offered[0]}")' if offered else ""
+        raise UnknownExercise(f"Say which exercise you mean{example}: {exercises}")
+    close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
+    nearest = f"did you mean {' or '.join(repr(each) for each in close)}?" if close else exercises
+    raise UnknownExercise(f"There is no exercise named {name[:60]!r}; {nearest}")
 
 
 def used_by(exercise: Exercise) -> list[Exercise]:
@@ -60,11 +72,3 @@ def used_by(exercise: Exercise) -> list[Exercise]:
 
     add(exercise, (exercise.name,))
     return list(order.values())
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
-    if close:
-        return f"did you mean {' or '.join(repr(each) for each in close)}?"
-    return f"the exercises are {', '.join(names)}." if names else "the course has no exercises."

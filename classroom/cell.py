@@ -64,6 +64,18 @@ def defined(tree: ast.Module) -> dict[str, ast.stmt]:
     return names
 
 
+def mentioned(source: str) -> list[str]:
+    """The names that a cell defines, and those that it gives to `check` and its like: `check("softmax")`."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    calls = [statement.value for statement in tree.body if _is_command(statement) and isinstance(statement, ast.Expr)]
+    arguments = [argument for call in calls for argument in call.args]
+    told = [each.value for each in arguments if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    return [*told, *defined(tree)]
+
+
 def names(source: str) -> set[str]:
     """Every name that a cell uses or binds; none where it cannot be parsed."""
     tree = prepare(source).tree

@@ -24,8 +24,8 @@ class ClerkError(RuntimeError):
 def ask(request: dict) -> dict:
     """Send one request and return the answer.
 
-    Requests: {"ask": "check", "name", "source"} → {"verdict", "hints"}; {"ask": "describe", "name"} → the exercise;
-    {"ask": "map"} → {"lessons"}. Errors: ClerkError, with a sentence.
+    Requests: {"ask": "check", "name", "seen", "source"} → {"verdict", "hints"}; {"ask": "describe", "name", "seen"} →
+    the exercise; {"ask": "map"} → {"lessons"}. Errors: ClerkError, with a sentence.
     """
     group = {"start_new_session": True} if os.name == "posix" else {}
     command = [sys.executable, "-I", "-X", "utf8", "-c", START]
@@ -79,7 +79,7 @@ def _check(request: dict) -> dict:
     from classroom.catalogue import find, used_by
     from classroom.engine import check_answer
 
-    _, exercise = find(request["name"])
+    _, exercise = find(request["name"], request["seen"])
     verdict = check_answer(exercise, request["source"], used_by(exercise))
     return {"verdict": verdict.to_dict(), "hints": exercise.hints}
 
@@ -87,7 +87,7 @@ def _check(request: dict) -> dict:
 def _describe(request: dict) -> dict:
     from classroom.catalogue import find
 
-    lesson, exercise = find(request["name"])
+    lesson, exercise = find(request["name"], request["seen"])
     return {
         "name": exercise.name,
         "title": exercise.title,

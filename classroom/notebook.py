@@ -3,11 +3,12 @@
 import functools
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from classroom import progress
 from classroom.box import PRINTED_SHOWN, Box, Listing, Table
-from classroom.cell import defined, prepare, similar
+from classroom.cell import defined, mentioned, prepare, similar
 from classroom.clerk import ClerkError, ask
 from classroom.progress import Record
 from classroom.verdict import NOT_ATTEMPTED, RIGHT, UNAVAILABLE, WRONG, Verdict
@@ -16,16 +17,17 @@ ATTEMPTS_BEFORE_SOLUTION = 3
 WORDS = {RIGHT: "Right", WRONG: "Not right yet", NOT_ATTEMPTED: "Not attempted", UNAVAILABLE: "No check"}
 
 
-def _on_exercise(command: Callable[[str], Box]) -> Callable[[str | Callable], Box]:
+def _on_exercise(command: Callable[[str], Box]) -> Callable[[str | Callable | None], Box]:
     """`command` for a name or the function that bears it; what the clerk cannot do is told in a box."""
 
     @functools.wraps(command)
-    def polite(name: str | Callable) -> Box:
-        name = name if isinstance(name, str) else getattr(name, "__name__", str(name))
+    def polite(name: str | Callable | None = None) -> Box:
+        if name is not None and not isinstance(name, str):
+            name = getattr(name, "__name__", str(name))
         try:
             return command(name)
         except ClerkError as error:
-            return Box(UNAVAILABLE, f"{command.__name__}({name!r})", str(error))
+            return Box(UNAVAILABLE, f"{command.__name__}({'' if name is None else repr(name)})", str(error))
 
     return polite
 
@@ -37,14 +39,15 @@ def check(name: str | Callable) -> Box:
     Arguments:
         name: of the exercise, which is the name that the cell defines: check("softmax"); the function itself will do.
     """
-    source = last_cell(name)
-    reply = ask({"ask": "check", "name": name, "source": source})
+    source = last_cell(name) if name else None
+    reply = _ask("check", name, source=source)
     verdict, remarks = Verdict(**reply["verdict"]), []
+    runs = _runs()
     if source is None:
         verdict.sentence = _without_cell(name)
-    elif verdict.status == WRONG and _checked.get(name) == source:
-        remarks.append("The cell is the same as at the check before: after a change, run it again and then check.")
-    _checked[name] = source
+    elif verdict.status == WRONG and name in _checked and not any(map(_does_something, runs[_checked[name] :])):
+        remarks.append("No cell was run since the check before: after a change, run the cell and then check.")
+    _checked[name] = len(runs)
     remarks.append(progress.note(verdict))
     record = progress.read()[0].get(verdict.exercise, Record())
     return verdict_box(verdict, reply["hints"], record, remarks)
@@ -53,7 +56,7 @@ def check(name: str | Callable) -> Box:
 @_on_exercise
 def hint(name: str | Callable) -> Box:
     """The next of the three hints of an exercise; those already seen stay in the box."""
-    exercise = ask({"ask": "describe", "name": name})
+    exercise = _ask("describe", name)
     hints = exercise["hints"]
     record, more = Record(), True
 
@@ -79,7 +82,7 @@ def hint(name: str | Callable) -> Box:
 @_on_exercise
 def solution(name: str | Callable) -> Box:
     """A model answer, once the exercise is solved or has been tried three times with all three hints."""
-    exercise = ask({"ask": "describe", "name": name})
+    exercise = _ask("describe", name)
     records, trouble = progress.read()
     record = records.get(exercise["name"], Record())
     heading = f"Solution · {exercise['title']}"
@@ -97,10 +100,13 @@ def solution(name: str | Callable) -> Box:
 
 @_on_exercise
 def reset(name: str | Callable) -> Box:
-    """Forget the attempts, points and hints of one exercise; the notebook's cells stay as they are."""
-    exercise = ask({"ask": "describe", "name": name})
+    """Forget the attempts and hints of one exercise; points that were earned stay, and so do the notebook's cells."""
+    exercise = _ask("describe", name)
     trouble = progress.forget(exercise["name"])
-    sentence = f"{exercise['name']} is back at its beginning: no attempts, no hints, no points; your cell is untouched."
+    sentence = (
+        f"The attempts at {exercise['name']} and the hints that you opened are forgotten; points already earned stay "
+        "earned, and your cell stays as it is."
+    )
     return Box("note", f"Reset · {exercise['title']}", trouble or sentence)
 
 
@@ -158,8 +164,7 @@ def may_see_solution(record: Record) -> bool:
 
 def _without_cell(name: str) -> str:
     """What to say where no cell defines the answer."""
-    shell = _shell()
-    trees = [prepare(source).tree for source in _cells(shell)] if shell else []
+    trees = [prepare(source).tree for source in _cells()]
     other = similar(name, (each for tree in trees if tree for each in defined(tree)))
     if other:
         return f"No cell that was run defines {name}, but one defines {other}: name it {name}, run it, then check."
@@ -168,12 +173,9 @@ def _without_cell(name: str) -> str:
 
 def last_cell(name: str) -> str | None:
     """The source of the cell that was last run and defines `name`; None where there is none, or no notebook."""
-    shell = _shell()
-    if shell is None:
-        return None
     # A cell that does not parse was run too: it is the answer, and its line is what the student wants to hear of.
     looks_like_it = re.compile(rf"^(\s*(def|class)\s+{re.escape(name)}\b|{re.escape(name)}\s*=)", re.MULTILINE)
-    for source in _cells(shell):
+    for source in _cells():
         cell = prepare(source)
         if cell.tree is None and looks_like_it.search(source):
             return source
@@ -182,9 +184,42 @@ def last_cell(name: str) -> str | None:
     return None
 
 
-def _cells(shell: Any) -> list[str]:
-    """The cells of this session, the latest first."""
-    return [*reversed(_cells_run), *reversed(shell.history_manager.input_hist_raw)]
+@dataclass(frozen=True)
+class Run:
+    """One run of a cell: its source then, and the cell's id, "" where it is not known."""
+
+    source: str
+    cell: str = ""
+
+
+def _runs() -> list[Run]:
+    """The runs of this session, the earliest first; none where there is no notebook."""
+    shell = _shell()
+    if shell is None:
+        return []
+    # The history knows no ids, so that it serves for the cells before the import alone.
+    return [*map(Run, shell.history_manager.input_hist_raw[:_already_run]), *_runs_seen]
+
+
+def _cells() -> list[str]:
+    """The cells as they were last run, the latest first: what a cell held before it was run again is gone."""
+    sources, seen = [], set()
+    for run in reversed(_runs()):
+        if not run.cell or run.cell not in seen:
+            sources.append(run.source)
+        seen.add(run.cell)
+    return sources
+
+
+def _does_something(run: Run) -> bool:
+    """Whether a run was more than calls of check and its like."""
+    tree = prepare(run.source).tree
+    return tree is None or bool(tree.body)
+
+
+def _ask(what: str, name: str | None, **more: Any) -> dict:
+    """Ask the clerk about an exercise; the names in the cells tell it the lesson, should it not know this one."""
+    return ask({"ask": what, "name": name, "seen": [each for source in _cells() for each in mentioned(source)], **more})
 
 
 def _shell() -> Any:
@@ -195,12 +230,19 @@ def _shell() -> Any:
     return get_ipython()
 
 
-# The answer of each exercise as it was last checked.
-_checked: dict[str, str | None] = {}
-# Every cell since the import: IPython's history lacks those that are run without one, as nbval runs all of them.
-_cells_run: list[str] = []
+def _note_run(info: Any) -> None:
+    _runs_seen.append(Run(info.raw_cell, getattr(info, "cell_id", None) or ""))
+
+
+# How many cells had been run when an exercise was last checked.
+_checked: dict[str, int] = {}
+# Every run since the import: IPython's history lacks those that are run without one, as nbval runs all of them.
+_runs_seen: list[Run] = []
+# How many runs of the history are from before the import; all of them where nobody tells of runs.
+_already_run: int | None = None
 if (_here := _shell()) is not None:
-    _here.events.register("pre_run_cell", lambda info: _cells_run.append(info.raw_cell))
+    _already_run = len(_here.history_manager.input_hist_raw)
+    _here.events.register("pre_run_cell", _note_run)
 
 
 def _way_to_solution(name: str, record: Record, start: bool = False) -> str:

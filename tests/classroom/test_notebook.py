@@ -38,7 +38,14 @@ def cells(monkeypatch: pytest.MonkeyPatch, sample_course: Path) -> list[str]:
     history: list[str] = [""]
     shell = SimpleNamespace(history_manager=SimpleNamespace(input_hist_raw=history))
     monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    monkeypatch.setattr(notebook, "_runs_seen", [])
+    monkeypatch.setattr(notebook, "_checked", {})
     return history
+
+
+def run(cell: str, source: str) -> None:
+    """What happens where a cell with an id is run, as in JupyterLab."""
+    notebook._note_run(SimpleNamespace(raw_cell=source, cell_id=cell))
 
 
 def test_the_answer_is_the_cell_as_it_was_last_run(cells: list[str]) -> None:
@@ -74,15 +81,83 @@ def test_check_counts_and_keeps_the_best(cells: list[str]) -> None:
 
 
 def test_a_cell_that_was_not_run_again_is_told(cells: list[str]) -> None:
-    remark = "The cell is the same as at the check before: after a change, run it again and then check."
+    remark = "No cell was run since the check before: after a change, run the cell and then check."
     cells.append(WRONG + "# first")
     assert remark not in classroom.check("softmax").parts
+    cells.append("from classroom import hint\nhint('softmax')  # a command is no answer")
     assert remark in classroom.check("softmax").parts
-    cells.append(WRONG + "# second")
+    cells.append(WRONG + "# first")
     assert remark not in classroom.check("softmax").parts
     cells.append(RIGHT)
     classroom.check("softmax")
     assert remark not in classroom.check("softmax").parts
+
+
+@pytest.mark.parametrize("instead", ["# I do not know", "x = 1", ""])
+@pytest.mark.parametrize("answer", [RIGHT, WRONG])
+def test_an_answer_that_its_cell_no_longer_holds_is_gone(cells: list[str], answer: str, instead: str) -> None:
+    run("a", answer)
+    run("b", "check('softmax')")
+    assert classroom.check("softmax").status in ("right", "wrong")
+    run("a", instead)
+    run("b", "check('softmax')")
+    box = classroom.check("softmax")
+    assert box.status == "not attempted"
+    assert box.sentence.startswith("No cell that defines softmax was run in this session")
+    assert not any("since the check before" in part for part in box.parts if isinstance(part, str))
+    assert stored("softmax").attempts == 1
+
+
+def test_an_answer_that_was_given_another_name_is_told(cells: list[str]) -> None:
+    run("a", RIGHT)
+    assert classroom.check("softmax").status == "right"
+    run("a", RIGHT.replace("def softmax", "def soft_max"))
+    assert "but one defines soft_max: name it softmax" in classroom.check("softmax").sentence
+    run("c", WRONG)
+    assert classroom.check("softmax").status == "wrong"
+    run("c", "")
+    cells.append(RIGHT)
+    assert classroom.check("softmax").status == "right"
+
+
+def test_the_shell_tells_which_cell_was_run() -> None:
+    """In a real IPython: an answer from before the import, its cell with an id, and the cell emptied."""
+    code = """
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+def run(source, cell):
+    shell.run_cell(source, store_history=True, cell_id=cell).raise_error()
+run("early = 1", "z")
+run("from classroom import notebook", "y")
+run("answer = 2", "a")
+run("assert notebook.last_cell('early') == 'early = 1'", "b")
+run("assert notebook.last_cell('answer') == 'answer = 2'", "b")
+run("# gone", "a")
+run("assert notebook.last_cell('answer') is None", "b")
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(clerk.HOUSE))
+
+
+@pytest.mark.parametrize("command", ["check", "hint", "solution", "reset"])
+def test_a_command_without_a_name_lists_the_exercises(cells: list[str], command: str) -> None:
+    box = getattr(classroom, command)()
+    assert (box.status, box.heading) == ("unavailable", f"{command}()")
+    assert box.sentence.startswith(
+        'Say which exercise you mean, as in check("softmax"): the exercises are softmax, cros'
+    )
+
+
+def test_the_exercises_listed_are_those_of_the_lesson_at_hand(
+    monkeypatch: pytest.MonkeyPatch, cells: list[str]
+) -> None:
+    monkeypatch.delenv("GRADSCHOOL_COURSE")
+    assert "softmax" in classroom.check("zzz").sentence
+    cells += ["softmax = 3", "def slopes(x, y:", "import numpy as np\n\ndef slopes(x, y):\n    return x"]
+    here = "the exercises of 02_autodiff are slopes, linear_vjp, accumulation, loop_slope, walk_back, frameworks."
+    assert classroom.check("zzz").sentence == f"There is no exercise named 'zzz'; {here}"
+    assert classroom.hint().sentence == f'Say which exercise you mean, as in check("slopes"): {here}'
+    cells.append("check('stack_channels')")
+    assert "of 01_tensors are stack_channels" in classroom.check().sentence
 
 
 @pytest.mark.parametrize("name", ["Softmax", "soft_max", "sofmax"])
@@ -131,8 +206,12 @@ def test_hints_come_one_by_one_and_open_the_solution(cells: list[str]) -> None:
     assert 'solution("softmax")' in classroom.hint("softmax").sentence
     assert "exponentials" in repr(classroom.solution("softmax"))
     assert stored("softmax").solution_shown
-    assert "no attempts" in classroom.reset("softmax").sentence
-    assert stored("softmax") == progress.Record()
+    assert "points already earned stay earned" in classroom.reset("softmax").sentence
+    assert stored("softmax") == progress.Record(solution_shown=True)
+    cells.append(RIGHT)
+    classroom.check("softmax")
+    classroom.reset("softmax")
+    assert stored("softmax") == progress.Record(points=3, solved=True, solution_shown=True)
 
 
 def test_a_right_answer_opens_the_solution(cells: list[str]) -> None:
