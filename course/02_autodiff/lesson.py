@@ -21,6 +21,8 @@
 # **Time:** 60 minutes. **Backend:** NumPy; everything here also runs on a GPU through CuPy.
 
 # %%
+from textwrap import fill  # breaks an error's sentence into lines
+
 import numpy as np
 
 import kernel
@@ -41,8 +43,9 @@ np.set_printoptions(precision=4, suppress=True)
 # %%
 x = kernel.tensor([2.0], requires_grad=True)
 y = x**2
-print("x: data", x.data, "· grad", x.grad, "· grad_fn", x.grad_fn, "· leaf", x.is_leaf)
-print("y: data", y.data, "· grad", y.grad, "· grad_fn", y.grad_fn, "· leaf", y.is_leaf)
+print("x: data", x.data, "grad", x.grad, "grad_fn", x.grad_fn)
+print("y: data", y.data, "grad", y.grad, "grad_fn", y.grad_fn)
+print("x is a leaf:", x.is_leaf, "y is a leaf:", y.is_leaf)
 
 y.backward()
 print("dy/dx at x = 2:", x.grad)
@@ -104,8 +107,10 @@ a = kernel.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], requires_grad=True)
 b = kernel.tensor([[1.0, 0.0, 2.0], [0.0, 1.0, 1.0]], requires_grad=True)
 g = kernel.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
 (a @ b).backward(g)
-print("a:", a.grad.tolist(), "by hand:", (g @ b.T).tolist())
-print("b:", b.grad.tolist(), "by hand:", (a.T @ g).tolist())
+print("a:      ", a.grad.tolist())
+print("by hand:", (g @ b.T).tolist())
+print("b:      ", b.grad.tolist())
+print("by hand:", (a.T @ g).tolist())
 
 # %% [markdown]
 # $(N, M)$ times $(M, K)$ is the only product of the two that has the shape of $A$. Shapes alone decide most rules.
@@ -163,7 +168,7 @@ for _ in range(3):
 try:
     y.backward()
 except kernel.GradError as error:
-    print(error)
+    print(fill(str(error), 58))
 
 # %% [markdown]
 # Accumulation is always on: the three new squares added up without `retain_graph`. What it keeps is the *saved values*,
@@ -176,14 +181,15 @@ except kernel.GradError as error:
 try:
     x -= 0.1 * x.grad
 except kernel.GradError as error:
-    print(error)
+    print(fill(str(error), 58))
 
 with kernel.no_grad():
     x -= 0.1 * x.grad  # what you should write
-x.data.sub_(0.1 * x.grad)  # what older code writes: the same memory, unseen by the tape
+x.data.sub_(0.1 * x.grad)  # what older code writes: same memory, unseen by the tape
 x.data = x.data - 0.1 * x.grad  # or so: other memory in its place
 x.grad.zero_()
-print(x, "grad", x.grad)
+print(x)
+print("grad", x.grad)
 
 # %% [markdown]
 # ## 6 · More than one number at the end
@@ -196,7 +202,7 @@ y = x**2
 try:
     y.backward()
 except kernel.GradError as error:
-    print(error)
+    print(fill(str(error), 58))
 y.backward(kernel.tensor([1.0, 1.0]))
 print("with the gradient (1, 1):", x.grad)
 
@@ -214,7 +220,8 @@ x = kernel.tensor([2.0], requires_grad=True)
 y, turns = x, 0
 while y < 10:
     y, turns = y**2, turns + 1
-print("y", y.item(), "after", turns, "turns · recorded:", list(walk(y.grad_fn)))
+print("y", y.item(), "after", turns, "turns")
+print("recorded:", list(walk(y.grad_fn)))
 y.backward()
 print("slope", x.grad.item())
 
@@ -222,7 +229,7 @@ try:
     while kernel.tensor([2.0, 20.0]) < 10:
         pass
 except kernel.ShapeError as error:
-    print(error)
+    print(fill(str(error), 58))
 
 # %% [markdown]
 # $$ y = (x^2)^2 = x^4, \qquad \frac{dy}{dx} = 4x^3 = 32 $$
@@ -232,7 +239,8 @@ except kernel.ShapeError as error:
 
 # %%
 for choose in (kernel.maximum, kernel.element_max):
-    a, b = kernel.tensor(3.0, requires_grad=True), kernel.tensor(3.0, requires_grad=True)
+    a = kernel.tensor(3.0, requires_grad=True)
+    b = kernel.tensor(3.0, requires_grad=True)
     choose(a, b).backward()
     print(f"{choose.__name__:12}", a.grad.item(), b.grad.item())
 
@@ -260,11 +268,13 @@ def score(w):
     return ((x @ w) ** 2).mean()
 
 
-results = {"all": score(w), "constant w": score(w.data), "detach": score(w).detach() * w.sum()}
+results = {"all": score(w), "constant": score(w.data)}
+results["detach"] = score(w).detach() * w.sum()
 with kernel.no_grad():
     results["no_grad"] = score(w)
 for name, result in results.items():
-    print(f"{name:11}", result.item(), list(walk(result.grad_fn)))
+    nodes = [node.name for node in walk(result.grad_fn)]
+    print(f"{name:8} {result.item():5}", ", ".join(nodes) or "nothing")
 
 # %% [markdown]
 # `detach` shares the memory and forgets the past: the score went into the product as the constant 36. In the first line
@@ -310,7 +320,7 @@ print("tanh:", kernel.gradcheck(kernel.tanh, x))
 try:
     kernel.gradcheck(lambda x: (x.detach() * x).sum(), x)
 except kernel.GradError as error:
-    print(error)
+    print(fill(str(error), 58))
 
 # %% [markdown]
 # Exactly half: the other factor's path was cut.
@@ -324,7 +334,8 @@ def slope_errors(dtype, steps, central):
     exact = kernel.tensor(1.0, kernel.float64, requires_grad=True)
     kernel.exp(kernel.sin(exact)).backward()
     h = kernel.tensor(steps, dtype)
-    up, down = (kernel.exp(kernel.sin(1 + side * h)) for side in (1, -1 if central else 0))
+    sides = (1, -1 if central else 0)
+    up, down = (kernel.exp(kernel.sin(1 + side * h)) for side in sides)
     numeric = (up - down) / ((2 if central else 1) * h)
     return np.abs(numeric.numpy() - exact.grad.item())
 
@@ -349,29 +360,31 @@ axes.set(xlabel="step h", ylabel="|error of the slope|")
 axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
 show(
     figure,
-    alt="Three V-shaped curves of the error against the step h. The central difference in float64 has the "
-    "lowest point, about 1e-11 near h = 1e-5; in float32 the lowest is about 1e-4 near h = 1e-2.",
-    caption="From the right the error falls as the step shrinks, with h for one side and with h² for two; "
-    "from the left rounding, divided by h, takes over. Float32 never gets good enough to judge a gradient.",
+    alt="Three V-shaped curves of the error against the step h. The central difference "
+    "in float64 has the lowest point, about 1e-11 near h = 1e-5; in float32 the lowest "
+    "is about 1e-4 near h = 1e-2.",
+    caption="From the right the error falls as the step shrinks, with h for one side "
+    "and with h² for two; from the left rounding, divided by h, takes over. "
+    "Float32 never gets good enough to judge a gradient.",
 )
 
 # %% [markdown]
 # ## The same lines elsewhere
 #
-# | | a leaf | recording | walking back | the gradient |
-# |:--|:--|:--|:--|:--|
-# | our kernel, PyTorch | `requires_grad=True` | always | `y.backward()` | `x.grad` |
-# | MXNet | `x.attach_grad()` | `with autograd.record():` | `y.backward()` | `x.grad` |
-# | TensorFlow 2, Keras | `x = tf.Variable(2.0)` | `with tf.GradientTape() as tape:` | `tape.gradient(y, x)` | is returned |
-# | TensorFlow 1 | `x = tf.placeholder("float")` | a graph, built first | `g = tf.gradients(y, x)` | `session.run(g, {x: 2.0})` |
-# | CNTK | `x = C.input_variable(1, needs_gradient=True)` | a graph, built first | `y.grad({x: [2.0]})` | is returned |
-# | JAX | any argument of `f` | while `f` is traced | `jax.grad(f)(2.0)` | is returned |
-# | NumPy | | | by hand | |
+# | | a leaf, and what is recorded | walking back, and the gradient |
+# |:--|:--|:--|
+# | our kernel, PyTorch | `requires_grad=True`<br>always | `y.backward()`<br>`x.grad` |
+# | MXNet | `x.attach_grad()`<br>`with autograd.record():` | `y.backward()`<br>`x.grad` |
+# | TensorFlow 2, Keras | `x = tf.Variable(2.0)`<br>`with tf.GradientTape() as tape:` | `tape.gradient(y, x)`<br>is returned |
+# | TensorFlow 1 | `x = tf.placeholder("float")`<br>a graph, built first | `g = tf.gradients(y, x)`<br>`session.run(g, {x: 2.0})` |
+# | CNTK | `x = C.input_variable(1, needs_gradient=True)`<br>a graph, built first | `y.grad({x: [2.0]})`<br>is returned |
+# | JAX | any argument of `f`<br>while `f` is traced | `jax.grad(f)(2.0)`<br>is returned |
+# | NumPy | | by hand |
 #
 # MXNet *writes* `x.grad` where the first row adds to it; `attach_grad(grad_req="add")` makes it add.
 #
-# In the first three rows a line computes as soon as it runs; that style is called *eager*. Where the graph is built first,
-# numbers come later: `y.eval({x: [2.0]})` in CNTK, `session.run(y, {x: 2.0})` in TensorFlow 1, and a loop must be an
+# In the first three rows, and in JAX, a line computes as soon as it runs; that style is called *eager*. (JAX runs `f` on
+# stand-ins for the numbers while it traces it.) Where the graph is built first, numbers come later: `y.eval({x: [2.0]})` in CNTK, `session.run(y, {x: 2.0})` in TensorFlow 1, and a loop must be an
 # operation of the graph.
 #
 # ## Recap
