@@ -83,8 +83,15 @@ def note(verdict: Verdict) -> str:
 
 
 def forget(name: str) -> str:
-    """Take an exercise back to the beginning; returns a sentence when all is not well ("" otherwise)."""
-    return _rewrite(lambda records: records.pop(name, None))
+    """Forget the attempts at an exercise and the hints that were opened, while what was earned stays earned.
+
+    Returns a sentence when all is not well ("" otherwise).
+    """
+
+    def begun_anew(record: Record) -> None:
+        record.attempts, record.hints, record.misconception = 0, 0, ""
+
+    return update(name, begun_anew)
 
 
 class DamagedProgress(ValueError):
