@@ -103,8 +103,11 @@ def failure(exercise: Exercise, error: dict, source: str, circumstance: str, loa
         return f"{name} uses {error['name']}, which this cell does not define{on_line}: {advice}"
     if "SyntaxError" in bases:
         return unreadable(message, line, source)
-    if "ImportError" in bases and error["name"]:
+    if "ModuleNotFoundError" in bases and error["name"]:
         return f"The cell imports {error['name']}{on_line}, {NOT_OFFERED}."
+    if "ImportError" in bases:
+        # Python adds the file of the module in brackets, which says nothing to a student.
+        return f"The cell stops at an import{on_line}: {message.partition(' (')[0]}."
     if error["type"] == "GradError" and message.startswith("numpy:"):
         return (
             f"{name} takes the numbers out with .numpy(){on_line}, and no gradient finds its way back from there: "

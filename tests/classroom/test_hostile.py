@@ -159,6 +159,21 @@ class Yes(dict):
 def softmax(logits):
     return Yes()
 """,
+    "a tuple of everything": """
+class Yes(tuple):
+    __eq__ = __contains__ = lambda self, other: True
+    __iter__ = lambda self: iter([kernel.ones(1, 3)] * 100)
+    __len__ = lambda self: 10**9
+def softmax(logits):
+    return Yes((logits,))
+""",
+    "a dict of the library with items of its own": """
+from collections import defaultdict
+class Yes(defaultdict):
+    items = lambda self: [("all", "right")]
+def softmax(logits):
+    return Yes(int, {logits: logits})
+""",
     "an array of objects, which only pickle can carry": """
 class Evil:
     def __reduce__(self):

@@ -59,6 +59,11 @@ def test_not_attempted(answer, source: str | None) -> None:
             "import matplotlib",
             "The cell imports matplotlib (line 1), which a check does not offer: answer with kernel and NumPy.",
         ),
+        (
+            "from kernel import soft_max_of",
+            "The cell stops at an import (line 1): cannot import name 'soft_max_of' from 'kernel'.",
+        ),
+        ("import kernel.nn", "The cell imports kernel.nn (line 1), which a check does not offer: answer with"),
         ("def softmaks(x):\n    return x", "The cell does not define a function softmax(logits); it defines softmaks."),
         (
             "softmax = 3",
