@@ -48,8 +48,8 @@ def find(name: str | None, seen: Iterable[str] = ()) -> tuple[Lesson, Exercise]:
     offered = [each for each, (lesson, _) in known.items() if here in (None, lesson.name)]
     exercises = f"the exercises{of_lesson} are {', '.join(offered)}." if offered else "the course has no exercises."
     if name is None:
-        example = f', as in check("{offered[0]}")' if offered else ""
-        raise UnknownExercise(f"Say which exercise you mean{example}: {exercises}")
+        example = f', such as "{offered[0]}"' if offered else ""
+        raise UnknownExercise(f"Say which exercise you mean by its name in quotes{example}: {exercises}")
     close = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
     nearest = f"did you mean {' or '.join(repr(each) for each in close)}?" if close else exercises
     raise UnknownExercise(f"There is no exercise named {name[:60]!r}; {nearest}")

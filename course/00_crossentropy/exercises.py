@@ -22,7 +22,7 @@ np.set_printoptions(precision=4, suppress=True)
 # ## 1 · Probabilities from logits (3 points)
 #
 # `softmax(logits)` turns logits of shape $(B, C)$ into probabilities of the same shape; each row adds up to 1. It must
-# survive logits of 1000, in any row. Write it with `kernel.exp`, `.max` and `.sum`.
+# survive logits of 1000, in any row and at any place of it. Write it with `kernel.exp`, `.max` and `.sum`.
 #
 # `[[2, 1, 0], [0, 3, 1]]` gives `[[0.6652, 0.2447, 0.0900], [0.0420, 0.8438, 0.1142]]`.
 

@@ -108,6 +108,14 @@ def test_an_answer_that_its_cell_no_longer_holds_is_gone(cells: list[str], answe
     assert stored("softmax").attempts == 1
 
 
+def test_the_box_of_a_value_shows_the_entry_in_question(cells: list[str]) -> None:
+    run("a", "promoted = {'int64 + float32': 'float64', 'bool + int64': 'int64', 'items': 3}")
+    tables = [part for part in classroom.check("promoted").parts if isinstance(part, Table)]
+    assert tables == [Table("You wrote", [["int64 + float32", "'float64'"]])]
+    run("b", "half_life = 0.25")
+    assert not any(isinstance(part, Table) for part in classroom.check("half_life").parts)
+
+
 def test_an_answer_that_was_given_another_name_is_told(cells: list[str]) -> None:
     run("a", RIGHT)
     assert classroom.check("softmax").status == "right"
@@ -142,9 +150,7 @@ run("assert notebook.last_cell('answer') is None", "b")
 def test_a_command_without_a_name_lists_the_exercises(cells: list[str], command: str) -> None:
     box = getattr(classroom, command)()
     assert (box.status, box.heading) == ("unavailable", f"{command}()")
-    assert box.sentence.startswith(
-        'Say which exercise you mean, as in check("softmax"): the exercises are softmax, cros'
-    )
+    assert box.sentence.startswith('Say which exercise you mean by its name in quotes, such as "softmax": the exer')
 
 
 def test_the_exercises_listed_are_those_of_the_lesson_at_hand(
@@ -155,7 +161,7 @@ def test_the_exercises_listed_are_those_of_the_lesson_at_hand(
     cells += ["softmax = 3", "def slopes(x, y:", "import numpy as np\n\ndef slopes(x, y):\n    return x"]
     here = "the exercises of 02_autodiff are slopes, linear_vjp, accumulation, loop_slope, walk_back, frameworks."
     assert classroom.check("zzz").sentence == f"There is no exercise named 'zzz'; {here}"
-    assert classroom.hint().sentence == f'Say which exercise you mean, as in check("slopes"): {here}'
+    assert classroom.hint().sentence == f'Say which exercise you mean by its name in quotes, such as "slopes": {here}'
     cells.append("check('stack_channels')")
     assert "of 01_tensors are stack_channels" in classroom.check().sentence
 
