@@ -219,8 +219,8 @@ def doctor(folder: Folder = None) -> None:
 def reset(
     lesson: Annotated[str, typer.Argument(metavar="LESSON", help=f"{LESSON}.")],
     exercise: Annotated[
-        str, typer.Argument(metavar="EXERCISE", help="Name of one of its exercises; without it, all of them.")
-    ] = "",
+        str | None, typer.Argument(metavar="EXERCISE", help="Name of one of its exercises; without it, all of them.")
+    ] = None,
     folder: Folder = None,
 ) -> None:
     """Start an exercise, or all exercises of a lesson, over; what you wrote is kept.
@@ -229,9 +229,9 @@ def reset(
     For example, [bold]gradschool reset 00 softmax[/bold] gives one exercise its first state back.
     """
     chosen, home = find_lesson(lesson), _workspace(folder)
-    kept = workspace.reset(home, chosen, exercise or None)
-    what = f"{exercise} of lesson {chosen.number}" if exercise else f"all exercises of lesson {chosen.number}"
-    out.print(f"Started over: {escape(what)}.")
+    kept = workspace.reset(home, chosen, exercise)
+    what = "all exercises" if exercise is None else exercise
+    out.print(f"Started over: {escape(what)} of lesson {chosen.number}.")
     if kept:
         out.print(f"What you had written is in {escape(str(home / kept))}")
 

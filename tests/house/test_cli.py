@@ -155,6 +155,9 @@ def test_reset_says_where_the_old_version_is(small_course: Path, workspace: Path
     assert "NotImplementedError" in nbformat.read(notebook, as_version=4).cells[1].source
     again = gradschool("reset", "00", "double")
     assert (again.exit_code, again.output) == (0, "Started over: double of lesson 00.\n")
+    # As a shell passes a variable that was never set: the whole lesson is not meant.
+    assert "there is no exercise ''" in shell("reset", "00", "").stderr
+    assert gradschool("reset", "00").output == "Started over: all exercises of lesson 00.\n"
     assert len(list((workspace / "backups").iterdir())) == 1
 
 
