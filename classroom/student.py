@@ -1,4 +1,4 @@
-"""What a student is given: the author's notebook with every solution taken out.
+"""What a student is given: the author's notebook with every solution taken out, in the words of this machine's kernel.
 
 A solution stands between the lines `### BEGIN SOLUTION` and `### END SOLUTION`. In a function or class it leaves one
 line behind, a NotImplementedError in words. Where the answer is a value, assigned at the left margin, it leaves the
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nbformat import NotebookNode  # takes most of a second, and is here for its name alone
 
+KERNEL_DISPLAY_NAME = "Python 3 (gradschool)"
 NOT_WRITTEN = 'raise NotImplementedError("write your answer here")'
 _BEGIN = re.compile(r"(?P<indent>[ \t]*)### BEGIN SOLUTION[ \t]*")
 _END = re.compile(r"[ \t]*### END SOLUTION[ \t]*")
@@ -67,6 +68,19 @@ def student_version(notebook: NotebookNode) -> NotebookNode:
         if cell.metadata.get("nbgrader", {}).get("solution"):
             cell.metadata["deletable"] = False
     return student
+
+
+def settled(notebook: NotebookNode) -> NotebookNode:
+    """A copy of `notebook` with the metadata that JupyterLab gives it on opening, here and with the workspace's kernel.
+
+    Without them JupyterLab changes the notebook as it opens it: an untouched lesson would count as not saved.
+    """
+    from ipykernel.ipkernel import IPythonKernel  # takes a while, which only a hand-out should wait for
+
+    opened = copy.deepcopy(notebook)
+    opened.metadata["kernelspec"] = {"display_name": KERNEL_DISPLAY_NAME, "language": "python", "name": "python3"}
+    opened.metadata["language_info"] = copy.deepcopy(IPythonKernel.language_info)
+    return opened
 
 
 def _stub(solution: list[str]) -> list[str]:

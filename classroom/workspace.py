@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from classroom.course import CourseError, Lesson
 from classroom.files import write_atomically
-from classroom.student import student_version
+from classroom.student import KERNEL_DISPLAY_NAME, settled, student_version
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode  # takes most of a second, and is here for its name alone
@@ -296,12 +296,12 @@ def run_lab(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _for_student(notebook: Path) -> bytes:
-    if notebook.name == "lesson.ipynb":
-        return notebook.read_bytes()
     import nbformat  # takes most of a second, which no other command should wait for
 
-    student = student_version(nbformat.read(notebook, as_version=4))
-    return (nbformat.writes(student) + "\n").encode()
+    content = nbformat.read(notebook, as_version=4)
+    if notebook.name == EXERCISES:
+        content = student_version(content)
+    return (nbformat.writes(settled(content)) + "\n").encode()
 
 
 def _with_one_cell_reset(target: Path, lesson: Lesson, fresh: bytes, exercise: str) -> bytes:
@@ -369,7 +369,7 @@ def _free_name(workspace: Path, path: PurePosixPath) -> PurePosixPath:
 def _write_kernelspec(folder: Path) -> None:
     from ipykernel.kernelspec import get_kernel_dict
 
-    spec = {**get_kernel_dict(), "display_name": "Python 3 (gradschool)"}
+    spec = {**get_kernel_dict(), "display_name": KERNEL_DISPLAY_NAME}
     write_atomically(folder / "kernel.json", json.dumps(spec, indent=1).encode())
 
 

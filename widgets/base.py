@@ -82,7 +82,10 @@ const name=()=>{
  const frame=root.querySelector('.gradschool-picture .widget-html-content');
  if(!frame)return;
  const scrolls=frame.scrollWidth>frame.clientWidth+1;
- for(const [attribute,value] of [['tabindex','0'],['role','region'],['aria-label','picture, scrolls sideways']])
+ const reachable={tabindex:'0',role:'region','aria-label':'picture, scrolls sideways',
+  // or JupyterLab takes the arrow keys for its own
+  'data-lm-suppress-shortcuts':'true'};
+ for(const [attribute,value] of Object.entries(reachable))
   if(scrolls)frame.setAttribute(attribute,value);else frame.removeAttribute(attribute);
  const shown=[...frame.querySelectorAll('.LOOK_HERE')].map(element=>element.getBoundingClientRect());
  if(scrolls&&shown.length){

@@ -155,6 +155,45 @@ class Notebook:
             self.screenshot("timeout")
             pytest.fail(f"after 60 s {otherwise}: {json.dumps(doing)}; build/screenshots/timeout.png shows the page")
 
+    def unsaved(self) -> bool:
+        """Whether JupyterLab holds the notebook for changed, once it has heard from the kernel."""
+        self._until(
+            """() => window.jupyterapp.shell.currentWidget.content.model.getMetadata('language_info')?.version
+                && window.jupyterapp.shell.currentWidget.content.model.getMetadata('kernelspec')""",
+            "the notebook did not know its kernel",
+        )
+        # What changes it on opening comes with the kernel's first answers.
+        self.page.wait_for_timeout(1 * SECONDS)
+        return self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.model.dirty")
+
+    def sidebar(self, shown: bool) -> None:
+        self.page.evaluate(
+            "shown => window.jupyterapp.shell[shown ? 'expandLeft' : 'collapseLeft']()",
+            shown,
+        )
+
+    def cut_off(self) -> list[str]:
+        """What of the text, the code and the printed lines is wider than its place, with both widths."""
+        return self.page.evaluate(
+            """async () => {
+                const notebook = window.jupyterapp.shell.currentWidget.content, found = [];
+                for (const [number, cell] of notebook.widgets.entries()) {
+                    await notebook.scrollToItem(number);
+                    await new Promise(painted => requestAnimationFrame(() => requestAnimationFrame(painted)));
+                    for (const text of cell.node.querySelectorAll('.jp-OutputArea-output pre'))
+                        // JupyterLab breaks what is too long wherever the line ends, inside words too.
+                        text.style.whiteSpace = 'pre';
+                    for (const place of cell.node.querySelectorAll(
+                        '.jp-RenderedHTMLCommon, .jp-RenderedHTMLCommon p, .cm-scroller, .jp-OutputArea-output pre'
+                    ))
+                        if (place.scrollWidth > place.clientWidth + 1)
+                            found.push(`cell ${number}: ${place.scrollWidth} of ${place.clientWidth} pixels: `
+                                + place.textContent.trim().slice(0, 60));
+                }
+                return found;
+            }"""
+        )
+
     def run_all(self) -> None:
         """Run every cell and wait until each code cell has run; fail on an error output."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-all-cells')")

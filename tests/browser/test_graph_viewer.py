@@ -14,7 +14,8 @@ def opened(notebook, lab):
 
 
 @pytest.fixture
-def viewer(widget):
+def viewer(widget, notebook):
+    notebook.page.set_viewport_size({"width": 1300, "height": 900})
     found = widget(TITLE)
     found.button("Reset").click()
     found.wait_for_status("Step 0 of 3: forward is done, c = 50")
@@ -50,6 +51,37 @@ def test_a_refused_value_is_answered_in_one_sentence(viewer):
     box.get_by_text("after x = a number should stand").wait_for()
     viewer.control("values").fill("x = 4, y = 2")
     viewer.wait_for_status("c = 32")
+
+
+def test_a_graph_wider_than_the_page_stays_legible_and_scrolls_from_the_keyboard(viewer, notebook):
+    notebook.page.set_viewport_size({"width": 900, "height": 900})
+    notebook.sidebar(shown=True)
+    viewer.control("computation").select_option(label="cross-entropy, two classes")
+    viewer.wait_for_status("Step 0 of 6")
+    frame = viewer.root.get_by_role("region", name="picture, scrolls sideways")
+    letters = frame.locator("text").first.evaluate("text => text.getScreenCTM().a * 13")
+    assert letters >= 10
+    # The loss, where the walk starts, comes into view by itself; so does the way back to z.
+    viewer.button("Next ▸").click()
+    viewer.wait_for_status("Step 1 of 6")
+    sight = "frame => [frame.scrollLeft, frame.scrollWidth - frame.clientWidth]"
+    start, furthest = frame.evaluate(sight)
+    assert start > 0.9 * furthest > 50
+    notebook.screenshot("graph-viewer-narrow")
+    viewer.control("step").fill("5")
+    viewer.control("step").press("Enter")
+    viewer.wait_for_status("Step 5 of 6")
+    before, _ = frame.evaluate(sight)
+    assert before < 0.5 * furthest
+    frame.focus()
+    notebook.page.keyboard.press("ArrowRight")
+    notebook.page.wait_for_function(
+        "([frame, before]) => frame.scrollLeft > before", arg=[frame.element_handle(), before]
+    )
+    assert notebook.violations() == []
+    # With room enough it is no stop on the way of the Tab key.
+    notebook.page.set_viewport_size({"width": 1300, "height": 900})
+    frame.wait_for(state="detached")
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])

@@ -60,10 +60,29 @@ def test_every_other_lesson_runs_and_axe_has_no_serious_finding(notebook, name):
     assert notebook.violations() == []
 
 
+@pytest.mark.parametrize("name", [lesson.name for lesson in LESSONS])
+def test_nothing_of_a_lesson_is_cut_off_in_a_narrow_window(notebook, name):
+    notebook.page.set_viewport_size({"width": 900, "height": 900})
+    notebook.open(f"{name}/lesson.ipynb")
+    notebook.sidebar(shown=False)
+    assert notebook.cut_off() == []
+    assert not notebook.unsaved(), "a lesson that was only looked at"
+
+
+def test_a_wide_table_a_long_line_and_a_long_output_are_found(notebook, lab):
+    table = f"# Wide\n\n| a | b |\n|:--|:--|\n| `{'x' * 60}` | `{'y' * 60}` |"
+    notebook.open(lab.write("wide.ipynb", table, f"text = '{'w' * 100}'", "print('words ' * 20)", "print('short')"))
+    notebook.sidebar(shown=False)
+    notebook.run_all()
+    assert sorted({each.partition(":")[0] for each in notebook.cut_off()}) == ["cell 0", "cell 1", "cell 2"]
+
+
 def test_exercise_is_answered_wrongly_and_rightly(notebook, lab):
     _, exercise = find(EXERCISE)
     mistake = next(each for each in exercise.wrong if each.name == "without_shift")
+    notebook.page.set_viewport_size({"width": 1300, "height": 900})
     notebook.open("00_crossentropy/exercises.ipynb")
+    assert not notebook.unsaved(), "exercises that were only opened"
     notebook.run(notebook.code_cell("import"))
     answer, check = notebook.answer_cell(EXERCISE), notebook.code_cell(f'check("{EXERCISE}")')
 
@@ -71,6 +90,7 @@ def test_exercise_is_answered_wrongly_and_rightly(notebook, lab):
     assert notebook.box(check).get_attribute("aria-label").startswith(("Not attempted", "No check"))
 
     notebook.type(answer, WRONG)
+    assert notebook.unsaved()
     notebook.run(answer)
     notebook.run(check)
     box = notebook.box(check)

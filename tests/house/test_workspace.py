@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import platform
 import shlex
 import shutil
 import subprocess
@@ -43,6 +44,11 @@ def run(notebook: Path) -> None:
     nbformat.write(content, notebook)
 
 
+def cells(notebook: Path) -> list:
+    """All of a lesson that does not depend on the machine."""
+    return nbformat.read(notebook, as_version=4).cells
+
+
 def append(file: Path, text: str) -> None:
     """What a student adds to a file that is no notebook; what the course wrote there stays."""
     file.write_text(f"{file.read_text()}\n{text}")
@@ -60,7 +66,7 @@ def test_a_new_workspace_gets_all_that_a_student_needs_and_no_answer(small_cours
         (Step.ADD, "00_first/data/numbers.csv"),
         (Step.ADD, "01_second/lesson.ipynb"),
     ]
-    assert (workspace / LESSON).read_bytes() == (small_course / LESSON).read_bytes()
+    assert cells(workspace / LESSON) == cells(small_course / LESSON)
     assert (workspace / NUMBERS).read_bytes() == (small_course / NUMBERS).read_bytes()
     visible = sorted(str(path.relative_to(workspace)) for path in workspace.rglob("*.*") if path.is_file())
     assert visible == [
@@ -137,8 +143,20 @@ def test_a_notebook_that_was_only_run_is_updated_and_its_outputs_kept(small_cour
     change_course(small_course, LESSON)
     (change,) = _update(workspace)
     assert change.step is Step.UPDATE
-    assert (workspace / LESSON).read_bytes() == (small_course / LESSON).read_bytes()
+    assert cells(workspace / LESSON) == cells(small_course / LESSON)
     assert "my own run" in (workspace / change.other).read_text()
+
+
+def test_a_notebook_names_the_kernel_and_the_python_that_will_run_it(small_course: Path, workspace: Path) -> None:
+    """As JupyterLab does on opening it, which otherwise would take the notebook for changed and not saved."""
+    _update(workspace)
+    student_folder.lab_command(workspace, course.lessons()[0])
+    kernel = json.loads((workspace / ".gradschool" / "jupyter" / "kernels" / "python3" / "kernel.json").read_text())
+    for path in (LESSON, EXERCISES):
+        metadata = nbformat.read(workspace / path, as_version=4).metadata
+        named = {"name": "python3", "display_name": kernel["display_name"], "language": kernel["language"]}
+        assert metadata.kernelspec == named
+        assert metadata.language_info.version == platform.python_version()
 
 
 def test_new_outputs_of_the_course_alone_make_no_second_copy(small_course: Path, workspace: Path) -> None:
