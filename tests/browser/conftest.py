@@ -362,6 +362,13 @@ class WidgetOnPage:
             assert time.monotonic() < deadline, f"15 s after a control moved, these had not changed: {same}"
             self.page.wait_for_timeout(20)
 
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Wait until something holds; fail if it does not come to."""
+        deadline = time.monotonic() + 15
+        while not holds():
+            assert time.monotonic() < deadline, "15 s after a control moved, it had not come to rest"
+            self.page.wait_for_timeout(20)
+
     def drag(self, slider: Locator, pixels: float) -> None:
         """Drag a slider's handle with the mouse."""
         handle = slider.bounding_box()
