@@ -19,7 +19,7 @@ def _put(name: str, make: Callable[[], numpy.ndarray], device: Any, requires_gra
     there = device_of("cpu" if device is None else device)
     try:
         host = make()
-    except MemoryError as error:
+    except (MemoryError, OverflowError) as error:
         raise in_words(name, error) from None
     result = _wrap(host if there.kind == "cpu" else there.from_host(host), there)
     return result.requires_grad_() if requires_grad else result
@@ -36,11 +36,21 @@ def _dtype(name: str, dtype: Any) -> numpy.dtype:
     return DEFAULT_FLOAT if dtype is None else dtype_of(f"{name}: dtype", dtype)
 
 
-def _numbers(name: str, **arguments: Any) -> None:
+def _numbers(name: str, **arguments: Any) -> list[float]:
+    """The arguments as Python numbers: NumPy's would compute in their own small dtypes."""
+    found = []
     for argument, value in arguments.items():
         require_number(f"{name}: argument {argument}", value)
+        value = value.item() if isinstance(value, numpy.generic) else value
         if not math.isfinite(value) or abs(value) >= 2**63:
             raise DtypeError(f"{name}: argument {argument} must be finite and fit into 64 bits, but {value} came.")
+        found.append(value)
+    return found
+
+
+def _fitting(name: str, host: numpy.ndarray, kind: numpy.dtype) -> numpy.ndarray:
+    require_fits(f"{name}: the number", host, kind)
+    return host.astype(kind)
 
 
 def _host_generator(name: str, generator: Any) -> numpy.random.Generator:
@@ -156,14 +166,14 @@ def arange(start: float, stop: float | None = None, step: float = 1, dtype: Any 
     """
     if stop is None:
         start, stop = 0, start
-    _numbers("arange", start=start, stop=stop, step=step)
+    start, stop, step = _numbers("arange", start=start, stop=stop, step=step)
     if step == 0:
         raise DtypeError("arange: step must not be 0.")
     _sizes("arange", (max(0, math.ceil((stop - start) / step)),))
     if dtype is None:
-        dtype = DEFAULT_FLOAT if any(isinstance(v, float | numpy.floating) for v in (start, stop, step)) else "int64"
+        dtype = DEFAULT_FLOAT if any(isinstance(v, float) for v in (start, stop, step)) else "int64"
     kind = _dtype("arange", dtype)
-    return _put("arange", lambda: numpy.arange(start, stop, step).astype(kind), device, False)
+    return _put("arange", lambda: _fitting("arange", numpy.arange(start, stop, step), kind), device, False)
 
 
 def linspace(start: float, stop: float, steps: int = 50, dtype: Any = DEFAULT_FLOAT, device: Any = None) -> Tensor:
@@ -172,11 +182,11 @@ def linspace(start: float, stop: float, steps: int = 50, dtype: Any = DEFAULT_FL
     >>> kernel.linspace(0, 1, 3)
     tensor([0. , 0.5, 1. ])
     """
-    _numbers("linspace", start=start, stop=stop)
+    start, stop = _numbers("linspace", start=start, stop=stop)
     require_whole("linspace: argument steps", steps)
     (count,) = _sizes("linspace", (steps,))
     kind = _dtype("linspace", dtype)
-    return _put("linspace", lambda: numpy.linspace(start, stop, count).astype(kind), device, False)
+    return _put("linspace", lambda: _fitting("linspace", numpy.linspace(start, stop, count), kind), device, False)
 
 
 def rand(

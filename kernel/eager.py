@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .errors import DtypeError, ShapeError, in_words
-from .op import NUMBERS, ArrayType, Op, is_float
+from .op import NUMBERS, ArrayType, Op, is_float, require_fits
 from .signature import Record, Signature, new_signature, signatures
 from .tape import Node, grad_enabled, place, serials
 from .tensor import Tensor, _as_array, _plain_number, _wrap
@@ -96,9 +96,12 @@ def _run_long(signature: Signature, operands: tuple, arrays: list, wanted: int) 
     op, device = signature.op, signature.device
     xp = signature.home.xp
     with signature.home.guard():
-        for i, dtype in signature.casts:
-            arrays[i] = arrays[i].astype(dtype) if isinstance(operands[i], Tensor) else xp.asarray(arrays[i], dtype)
         try:
+            for i, dtype in signature.casts:
+                if not isinstance(operands[i], Tensor):
+                    require_fits(f"argument {op.argument(i)}", arrays[i], dtype)
+                    arrays[i] = xp.asarray(arrays[i])
+                arrays[i] = arrays[i].astype(dtype)
             result = signature.compute(*arrays)
         except _PLAIN_ERRORS as error:
             raise in_words(op.name, error) from None

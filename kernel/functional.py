@@ -425,12 +425,12 @@ def sum_rows(x: Any) -> Any:
 
 
 def gate(g: Any, y: Any) -> Any:
-    """g where y > 0, else 0: what comes back through relu.
+    """0 where y <= 0, else g: what comes back through relu.
 
     >>> kernel.functional.gate(kernel.tensor([5.0, math.inf]), kernel.tensor([2.0, 0.0]))
     tensor([5., 0.])
     """
-    return where(y > 0, g, 0)
+    return where(y <= 0, 0, g)
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
@@ -941,14 +941,18 @@ def _index(name: str, x: Any, index: Any) -> tuple[tuple, list]:
     given = index if isinstance(index, tuple) else (index,)
     axes = [_axes_taken(name, entry) for entry in given]
     left = x.ndim - builtins.sum(axes)  # what a ... stands for
+    if left < 0:
+        raise ShapeError(
+            f"{name}: {x.ndim - left} axes are indexed, but a tensor of shape {spell(x.shape)} has {x.ndim}."
+        )
     entries, axis = [], 0
     for entry, taken in zip(given, axes, strict=True):
         if _is_mask(entry):
             entries.extend(_positions(name, x, entry, axis))
-        elif entry is not Ellipsis or left or not builtins.any(hasattr(type(e), "_apply") for e in given):
-            entries.append(entry)  # beside index tensors NumPy takes even a ... of no axes for something between them
+        else:
+            entries.append(entry)
         axis += left if entry is Ellipsis else taken
-    return _pattern(name, tuple(entries))
+    return _pattern(name, tuple(entries), x.ndim)
 
 
 def _is_mask(entry: Any) -> bool:
@@ -965,10 +969,10 @@ def _axes_taken(name: str, entry: Any) -> int:
     return entry.ndim if _is_mask(entry) else 1
 
 
-def _pattern(name: str, index: Any) -> tuple[tuple, list]:
+def _pattern(name: str, index: Any, ndim: int) -> tuple[tuple, list]:
     """shapes.pattern_of, with errors that name the operation."""
     try:
-        return shapes.pattern_of(index, lambda i: hasattr(type(i), "_apply"))
+        return shapes.pattern_of(index, lambda i: hasattr(type(i), "_apply"), ndim)
     except (ShapeError, DtypeError) as error:
         raise type(error)(f"{name}: {error}") from None
 
@@ -991,8 +995,12 @@ def scatter_add(values: Any, index: Any, shape: tuple[int, ...]) -> Any:
     >>> kernel.scatter_add(kernel.ones(3), (kernel.tensor([0, 2, 0]),), (3,))
     tensor([2., 0., 1.])
     """
-    pattern, arrays = _pattern("scatter_add", index)
-    return apply(shapes.scatter_add, values, *arrays, pattern=pattern, shape=_sizes("scatter_add", (shape,)))
+    sizes = _sizes("scatter_add", (shape,))
+    for entry in index if isinstance(index, tuple) else (index,):
+        if _is_mask(entry):
+            raise DtypeError("scatter_add: a boolean index is none here; give the positions, nonzero(mask)[:, 0].")
+    pattern, arrays = _pattern("scatter_add", index, len(sizes))
+    return apply(shapes.scatter_add, values, *arrays, pattern=pattern, shape=sizes)
 
 
 def scatter_along_axis(values: Any, index: Any, axis: int, shape: tuple[int, ...]) -> Any:

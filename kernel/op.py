@@ -250,7 +250,9 @@ def require_fits(what: str, values: Any, dtype: numpy.dtype) -> None:
     if array.dtype.kind == "b" or array.size == 0:
         return
     limits = numpy.iinfo(dtype)
-    for extreme in (array.max(), array.min()):  # of numbers with a nan among them both are nan
+    for extreme in (array.max(), array.min()):
+        extreme = extreme.item() if isinstance(extreme, numpy.generic) else extreme
+        # As Python numbers, which are compared exactly; nan is within no limits.
         if not limits.min <= extreme <= limits.max:
             raise DtypeError(f"{what} {extreme} does not fit into {dtype}, which holds {limits.min} to {limits.max}.")
 

@@ -172,7 +172,7 @@ class Signature:
 
 
 def _require_call(op: type[Op], types: tuple[ArrayType, ...], attributes: dict[str, Any]) -> None:
-    """Raise unless the operands are as many as the operation has, and the attributes among its own."""
+    """Raise unless the operands are as many as the operation has, and the attributes those of its own."""
     if not op.variadic and len(types) != len(op.arguments):
         raise DtypeError(f"{op.name}: it takes {', '.join(op.arguments)}, but {len(types)} operands came.")
     for name in attributes:

@@ -334,7 +334,7 @@ def _completed(node: Node, parts: tuple, lift: Callable | None) -> tuple:
 def _hooked(node: Node, g: Any, run_hooks: Callable, lift: Callable | None, found: dict | None) -> Any:
     """``g`` after the hooks of the outputs that it reached; what a tensor retains of it goes into ``found``."""
     parts = list(g) if isinstance(g, tuple) else [g]
-    for k, hooks in node.hooks.items():
+    for k, hooks in list(node.hooks.items()):  # a hook may add the first one of another output
         if parts[k] is None:
             continue
         parts[k] = run_hooks(hooks, parts[k], node.signature.device)
@@ -357,15 +357,21 @@ def _lifted(node: Node, lift: Callable) -> tuple[list, Any]:
     """What ``node`` kept, as tensors that know where they came from; a float residual, which does not, as None."""
     edges = dict(zip(node.record.needs, node.edges, strict=True))
     home, device = node.signature.home, node.signature.device
+    casts = dict(node.signature.casts)
     saved = [
-        value if isinstance(value, ArrayType | int | float) else lift(value, edges.get(i), home)
+        value if isinstance(value, ArrayType | int | float) or i in casts else lift(value, edges.get(i), home)
         for i, value in enumerate(node.saved)
     ]
-    for i, dtype in node.signature.casts:
-        if i in edges and not isinstance(node.saved[i], ArrayType):
+    for i, dtype in casts.items():
+        origin = edges.get(i)
+        if isinstance(saved[i], ArrayType | int | float):
+            continue
+        if origin is None:
+            saved[i] = lift(saved[i], None, home)
+        else:
             # Kept converted, but the place is that of the operand as it came: the conversion is a step of the history.
-            given = node.signature.inputs[i].dtype
-            saved[i] = lift(node.saved[i].astype(given), edges[i], home).astype(dtype)
+            given = node.saved[i].astype(node.signature.inputs[i].dtype)
+            saved[i] = (lift(given, origin, home) if type(origin) in _INNER else origin).astype(dtype)
     for residual in node.residuals or ():
         constant = residual is not None and residual.dtype.kind != "f"
         saved.append(lift(residual, None, home) if constant else None)

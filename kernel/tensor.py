@@ -21,6 +21,7 @@ from .op import (
     Op,
     dtype_of,
     is_float,
+    promote,
     require_fits,
     require_number,
     require_sizes,
@@ -463,6 +464,7 @@ class Tensor:
             self._writable(name)
         if type(alpha) not in NUMBERS:
             require_number(f"{name}: argument alpha", alpha)
+            alpha = alpha.item() if isinstance(alpha, numpy.generic) else alpha
         if isinstance(other, Tensor):
             if other._requires_grad and grad_enabled.get():
                 raise GradError(
@@ -488,7 +490,8 @@ class Tensor:
             try:
                 result = self._apply(op, (self, other if alpha == 1 else other * alpha), _NONE)
             except (ShapeError, DtypeError, DeviceError) as error:
-                raise type(error)(f"{name}: {str(error).removeprefix(f'{op.name}: ')}") from None
+                what = str(error).removeprefix("mul: ").removeprefix(f"{op.name}: ")
+                raise type(error)(f"{name}: {what}") from None
         if result.shape != self.shape:
             raise ShapeError(
                 f"{name}: the result has shape {spell(result.shape)}, which does not fit into {spell(self.shape)}."
@@ -535,6 +538,7 @@ class Tensor:
     def _fill(self, name: str, value: Any) -> Tensor:
         array = self._writable(name)
         require_fits(f"{name}: argument value", value, self.dtype)
+        value = value.item() if isinstance(value, numpy.generic) else value
         try:
             with self._kind.device.guard():
                 array.fill(value)
@@ -554,6 +558,7 @@ class Tensor:
     def _assign(self, name: str, index: Any, value: Any) -> None:
         device = self._kind.device
         where = self._where(name, index)
+        value = value.item() if isinstance(value, numpy.generic) else value
         if isinstance(value, Tensor):
             if value._requires_grad and grad_enabled.get():
                 raise GradError(
@@ -591,13 +596,13 @@ class Tensor:
                     f"{name}: the index is on {tensor.device}, the tensor on {device}; move it with .to()."
                 )
         arrays = [tensor._array for tensor in tensors]
-        if arrays:
-            try:
-                shapes.indexed(self.shape, pattern, tuple(tensor._kind for tensor in tensors))
+        try:
+            shapes.indexed(self.shape, pattern, tuple(tensor._kind for tensor in tensors))
+            if arrays:
                 with device.guard():
                     shapes.check_indices(device.xp, pattern, self.shape, arrays)
-            except (ShapeError, DtypeError) as error:
-                raise type(error)(f"{name}: {error}") from None
+        except (ShapeError, DtypeError) as error:
+            raise type(error)(f"{name}: {error}") from None
         return shapes.index_from(pattern, arrays)
 
     def __iadd__(self, other: Any) -> Tensor:
@@ -950,45 +955,39 @@ def _is_read_only(tensor: Tensor) -> bool:
 
 def _host_array(name: str, data: Any, dtype: Any) -> numpy.ndarray:
     """``data`` (numbers, nested lists, NumPy arrays, tensors) as a new host array in one of our dtypes."""
-    if isinstance(data, numpy.ndarray) and hasattr(data, "mask"):  # numpy.ma itself need not be loaded for this
-        raise DtypeError(f"{name}: a masked array has gaps, which a tensor cannot hold; fill them with .filled(…).")
-    if isinstance(data, Tensor):
-        array = data._host().copy()
-    else:
-        try:
-            array = numpy.array(_on_the_host(data))
-        except ValueError:
-            raise ShapeError(
-                f"{name}: the rows of the nested list have different lengths; a tensor needs them equal."
-            ) from None
-        if dtype is None and array.dtype == "float64" and not _holds_arrays(data):
-            dtype = DEFAULT_FLOAT
+    dtypes: set[Any] = set()
+    try:
+        array = numpy.array(_on_the_host(name, data, dtypes))
+    except ValueError:
+        raise ShapeError(
+            f"{name}: the rows of the nested list have different lengths; a tensor needs them equal."
+        ) from None
+    if array.dtype == object and all(isinstance(item, int | float) for item in array.flat):
+        raise DtypeError(f"{name}: a number among {show(data)} is too large; give it as a float, such as 2.0**70.")
     if array.dtype.kind not in "fiub":
         raise DtypeError(f"{name}: numbers or booleans were expected, but {show(data)} came.")
     if not array.dtype.isnative:  # as files of other machines have it
         array = array.astype(array.dtype.newbyteorder("="))
-    if dtype is None and array.dtype not in DTYPES:
-        dtype = DEFAULT_INTEGER if array.dtype.kind in "iu" else None
+    if dtype is None and all(d in DTYPES or d in NUMBERS for d in dtypes):
+        dtype = promote(*dtypes) if dtypes else DEFAULT_FLOAT
+    if dtype is None and array.dtype.kind in "iu":
+        dtype = DEFAULT_INTEGER
     target = dtype_of(f"{name}: dtype", array.dtype if dtype is None else dtype)
     if array.dtype != target:
         require_fits(f"{name}: the number", array, target)
     return array.astype(target, copy=False)
 
 
-def _on_the_host(data: Any) -> Any:
-    """``data`` with NumPy arrays in the place of the tensors in its lists."""
-    if isinstance(data, Tensor):
-        return data._host()
-    return [_on_the_host(item) for item in data] if isinstance(data, list | tuple) else data
-
-
-def _holds_arrays(data: Any) -> bool:
-    """Whether a dtype was chosen already: by an array, a NumPy scalar, or a tensor in a list."""
+def _on_the_host(name: str, data: Any, dtypes: set) -> Any:
+    """``data`` with NumPy arrays in the place of tensors; ``dtypes`` gets their dtypes, of Python numbers the types."""
+    if isinstance(data, numpy.ndarray) and hasattr(data, "mask"):  # numpy.ma itself need not be loaded for this
+        raise DtypeError(f"{name}: a masked array has gaps, which a tensor cannot hold; fill them with .filled(…).")
     if isinstance(data, list | tuple):
-        return any(
-            isinstance(item, Tensor) or (isinstance(item, list | tuple) and _holds_arrays(item)) for item in data
-        )
-    return isinstance(data, numpy.ndarray | numpy.generic)
+        return [_on_the_host(name, item, dtypes) for item in data]
+    if isinstance(data, Tensor):
+        data = data._host()
+    dtypes.add(data.dtype if isinstance(data, numpy.ndarray | numpy.generic) else type(data))
+    return data
 
 
 def grad(

@@ -184,13 +184,13 @@ def _numpy_namespace() -> SimpleNamespace:
         return numpy.maximum(x, zeros, out=out)
 
     def gate(g: numpy.ndarray, y: numpy.ndarray) -> numpy.ndarray:
-        """g where y > 0, else 0. On large arrays NumPy's where is ten times slower than a choice bit by bit."""
-        opened = y > zero[y.dtype]
+        """0 where y <= 0, else g. On large arrays NumPy's where is ten times slower than a choice bit by bit."""
+        closed = y <= zero[y.dtype]
         if g.size < 2048:
-            return numpy.where(opened, g, zero[g.dtype])
+            return numpy.where(closed, zero[g.dtype], g)
         bits = numpy.dtype(f"i{g.itemsize}")
-        mask = opened.astype(bits)
-        numpy.negative(mask, out=mask)
+        mask = closed.astype(bits)
+        mask -= 1  # no bit where closed, every bit elsewhere
         return numpy.bitwise_and(g.view(bits), mask, out=mask).view(g.dtype)
 
     return SimpleNamespace(**names | own | {"rectify": rectify, "gate": gate})
@@ -264,8 +264,8 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
         return xp.maximum(x, 0, out=out)
 
     def gate(g: Any, y: Any) -> Any:
-        """g where y > 0, else 0: chosen, not multiplied, since infinity times 0 would be nan."""
-        return xp.where(y > 0, g, 0)
+        """0 where y <= 0, else g: chosen, not multiplied, since infinity times 0 would be nan."""
+        return xp.where(y <= 0, 0, g)
 
     def stretch(value: Any, shape: tuple[int, ...]) -> Any:
         """``value`` repeated to fill ``shape``, written out: faster than NumPy's broadcast_to for small arrays."""

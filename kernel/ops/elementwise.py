@@ -8,7 +8,7 @@ from typing import Any
 import numpy
 
 from ..errors import DtypeError, show
-from ..op import BOOL, DEFAULT_FLOAT, ArrayType, Op, broadcast, deliver, dtype_of, is_float, promote
+from ..op import BOOL, DEFAULT_FLOAT, ArrayType, Op, broadcast, deliver, dtype_of, is_float, promote, require_fits
 
 
 def _floating(dtype: Any) -> Any:
@@ -116,8 +116,8 @@ class pow(Binary):
             return g * (2 * a)
         if isinstance(b, int | float):
             return g * (b * a ** (b - 1)) if b else g * xp.zeros_like(a)
-        # b - 1 is replaced where b is 0, so that 0 ** 0 has the slope 0 and not 0 times infinity.
-        return g * (b * a ** xp.where(b == 0, xp.ones_like(b), b - 1))
+        # b - 1 is replaced where both are 0, so that 0 ** 0 has the slope 0 and not 0 times infinity.
+        return g * (b * a ** xp.where((a == 0) & (b == 0), 1, b - 1))
 
     def _exponent(xp, g, y, a, b):
         if isinstance(a, int | float):
@@ -221,6 +221,11 @@ class tanh(Unary):
     reads = ("y",)
 
 
+def _logistic(xp, x):
+    """e^min(x, 0) / (1 + e^-|x|): no exponential overflows, and a small result keeps all of its digits."""
+    return xp.exp(xp.minimum(x, 0)) / (1 + xp.exp(-xp.abs(x)))
+
+
 class sigmoid(Unary):
     """1 / (1 + e^-x)."""
 
@@ -229,9 +234,7 @@ class sigmoid(Unary):
     reads = ("y",)
 
     def forward(xp, x, out=None):
-        # e^min(x, 0) / (1 + e^-|x|): no exponential overflows, and a small result keeps all of its digits.
-        below = xp.exp(xp.minimum(x, 0))
-        return xp.divide(below, 1 + xp.exp(-xp.absolute(x)), out=out)
+        return deliver(xp, _logistic(xp, x), out)
 
 
 class relu(Unary):
@@ -252,8 +255,8 @@ class softplus(Unary):
     """log(1 + e^x), without overflow."""
 
     onnx = "Softplus"
-    vjp = (lambda xp, g, y, x: g * xp.exp(x - y),)
-    reads = ("x y",)
+    vjp = (lambda xp, g, y, x: g * _logistic(xp, x),)
+    reads = ("x",)
 
     def forward(xp, x, out=None):
         return xp.logaddexp(x, 0, out=out)
@@ -308,9 +311,9 @@ class clip(Op):
         return xp.clip(x, low, high, out=out)
 
 
-def _share(xp, g, chosen, tie):
-    """The part of ``g`` that an operand gets: all where it is chosen, half where both are equal."""
-    return xp.where(chosen, g, xp.where(tie, 0.5 * g, 0))
+def _share(xp, g, lost, tie):
+    """The part of ``g`` that an operand gets: nothing where the other was chosen, half where both are equal."""
+    return xp.where(lost, 0, xp.where(tie, 0.5 * g, g))
 
 
 class maximum(Binary):
@@ -318,7 +321,7 @@ class maximum(Binary):
 
     function = "maximum"
     onnx = "Max"
-    vjp = (lambda xp, g, y, a, b: _share(xp, g, a > b, a == b), lambda xp, g, y, a, b: _share(xp, g, b > a, a == b))
+    vjp = (lambda xp, g, y, a, b: _share(xp, g, a < b, a == b), lambda xp, g, y, a, b: _share(xp, g, b < a, a == b))
     reads = ("a b", "a b")
 
 
@@ -327,7 +330,7 @@ class minimum(Binary):
 
     function = "minimum"
     onnx = "Min"
-    vjp = (lambda xp, g, y, a, b: _share(xp, g, a < b, a == b), lambda xp, g, y, a, b: _share(xp, g, b < a, a == b))
+    vjp = (lambda xp, g, y, a, b: _share(xp, g, a > b, a == b), lambda xp, g, y, a, b: _share(xp, g, b > a, a == b))
     reads = ("a b", "a b")
 
 
@@ -335,7 +338,7 @@ class element_max(Binary):
     """The larger of a and b, elementwise; on a tie the second argument gets the whole gradient, as in CNTK."""
 
     function = "maximum"
-    vjp = (lambda xp, g, y, a, b: xp.where(a > b, g, 0), lambda xp, g, y, a, b: xp.where(b >= a, g, 0))
+    vjp = (lambda xp, g, y, a, b: xp.where(a <= b, 0, g), lambda xp, g, y, a, b: xp.where(b < a, 0, g))
     reads = ("a b", "a b")
 
 
@@ -359,6 +362,9 @@ class where(Op):
         return (condition, ArrayType(a.shape, dtype), ArrayType(b.shape, dtype)), (ArrayType(shape, dtype),)
 
     def forward(xp, condition, a, b, out=None):
+        for name, number, other in (("a", a, b), ("b", b, a)):
+            if isinstance(number, int | float) and not isinstance(other, int | float):
+                require_fits(f"argument {name}", number, other.dtype)
         return deliver(xp, xp.where(condition, a, b), out)
 
 

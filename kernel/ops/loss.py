@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import DtypeError, ShapeError, show
 from ..op import UNSIGNED, ArrayType, Op, broadcast, deliver, promote, require_float, spell, unify
+from .reduce import in_dtype, over, total, wide
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -32,19 +33,19 @@ def _scaled(g, shape, reduction):
     """The gradient of each sample's loss, (B, 1) or a number: a mean divides by B."""
     if reduction == "none":
         return g.reshape(-1, 1)
-    return g / shape[0] if reduction == "mean" else g
+    return over(g, shape[0]) if reduction == "mean" else g
 
 
 def _reduce(xp, losses, reduction):
     if reduction == "none":
         return losses
-    total = xp.add.reduce(losses, 0)
-    return total / len(losses) if reduction == "mean" else total
+    cost = xp.add.reduce(wide(losses), 0)
+    return in_dtype(losses.dtype, cost / len(losses) if reduction == "mean" else cost)
 
 
 def _log_softmax(xp, logits):
     shifted = logits - xp.amax(logits, axis=1, keepdims=True)
-    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=1, keepdims=True))
+    return shifted - xp.log(total(xp.exp(shifted), 1))
 
 
 def _out(logits, reduction, dtype):
@@ -56,8 +57,8 @@ def _out(logits, reduction, dtype):
 class cross_entropy(Op):
     """-log softmax(logits)[label] of each row: (B, C) and class indices (B,) -> () or, not reduced, (B,)."""
 
-    residuals = ("exponentials", "total", "chosen")
-    reads = ("logits labels exponentials total chosen", "")
+    residuals = ("exponentials", "sums", "chosen")
+    reads = ("logits labels exponentials sums chosen", "")
 
     def infer(logits, labels, reduction="mean"):
         _check(logits, reduction)
@@ -86,18 +87,18 @@ class cross_entropy(Op):
         chosen += xp.positions((n,))[0]
         scores = scores - scores.max(axis=0)
         exponentials = xp.exp(scores)
-        total = xp.sum_rows(exponentials)
-        losses = xp.log(total)
+        sums = xp.sum_rows(exponentials)
+        losses = xp.log(sums)
         losses -= scores.reshape(-1)[chosen]
         loss = _reduce(xp, losses, reduction)
-        return (loss if out is None else deliver(xp, loss, out[0]),), (exponentials, total, chosen)
+        return (loss if out is None else deliver(xp, loss, out[0]),), (exponentials, sums, chosen)
 
-    def _logits(xp, g, y, logits, labels, exponentials, total, chosen, reduction="mean"):
+    def _logits(xp, g, y, logits, labels, exponentials, sums, chosen, reduction="mean"):
         if exponentials is None:  # second order: the probabilities must depend on the logits
             target = xp.one_hot(labels, logits.shape[1], dtype=logits.dtype)
             return _scaled(g, logits.shape, reduction) * (xp.softmax(logits, axis=1) - target)
-        scale = g if reduction != "mean" else g / logits.shape[0]
-        gradient = exponentials * (scale / total)
+        scale = g if reduction != "mean" else over(g, logits.shape[0])
+        gradient = exponentials * (scale / sums)
         flat = gradient.reshape(-1)
         flat[chosen] -= scale
         return gradient.T
@@ -119,13 +120,12 @@ class soft_cross_entropy(Op):
         return (ArrayType(shape, dtype), ArrayType(shape, dtype)), (_out(ArrayType(shape, dtype), reduction, dtype),)
 
     def forward(xp, logits, target, out=None, reduction="mean"):
-        shifted = logits - logits.max(axis=1, keepdims=True)
-        log_total = xp.log(xp.exp(shifted).sum(axis=1, keepdims=True))
-        losses = ((log_total - shifted) * target).sum(axis=1)
-        return deliver(xp, _reduce(xp, losses, reduction), out)
+        dtype, logits, target = logits.dtype, wide(logits), wide(target)
+        losses = -(_log_softmax(xp, logits) * target).sum(axis=1)
+        return deliver(xp, in_dtype(dtype, _reduce(xp, losses, reduction)), out)
 
     def _logits(xp, g, y, logits, target, reduction="mean"):
-        weight = xp.sum(target, axis=1, keepdims=True)  # 1 for a distribution
+        weight = total(target, 1)  # 1 for a distribution
         return _scaled(g, logits.shape, reduction) * (weight * xp.exp(_log_softmax(xp, logits)) - target)
 
     def _target(xp, g, y, logits, target, reduction="mean"):

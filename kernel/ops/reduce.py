@@ -68,17 +68,24 @@ def _not_empty(x, axis):
         )
 
 
-def _wide(x):
+def wide(x):
     """x for a sum: one of halves would stand still at 2048, and one of their squares overflow at 256."""
     return x.astype("float32") if x.dtype == "float16" else x
 
 
-def _in(dtype, value):
+def in_dtype(dtype, value):
+    """``value`` back in the dtype that was widened."""
     return value if value.dtype == dtype else value.astype(dtype)
 
 
-def _total(x, axis):
-    return _in(x.dtype, _wide(x).sum(axis=axis, keepdims=True))
+def total(x, axis):
+    """The sum along an axis, which keeps its place."""
+    return in_dtype(x.dtype, wide(x).sum(axis=axis, keepdims=True))
+
+
+def over(g, count):
+    """g / count, where a count beyond the largest half would be infinite."""
+    return g / count if count < 65504 else g * (1 / count)
 
 
 def _one_axis(axis):
@@ -98,7 +105,7 @@ class sum(Op):
 
     def forward(xp, x, out=None, axis=None, keepdims=False):
         if x.dtype == "float16":
-            return deliver(xp, _in(x.dtype, xp.add.reduce(_wide(x), axis, None, None, keepdims)), out)
+            return deliver(xp, in_dtype(x.dtype, xp.add.reduce(wide(x), axis, None, None, keepdims)), out)
         # Said outright, since NumPy would count booleans and int32 in an integer as wide as the platform's.
         dtype = x.dtype if x.dtype.kind == "f" else DEFAULT_INTEGER
         return xp.add.reduce(x, axis, dtype, out, keepdims)
@@ -121,7 +128,7 @@ class mean(Op):
         return total / _count(x.shape, axis) if out is None else xp.divide(total, _count(x.shape, axis), out=out)
 
     def _x(xp, g, y, x, axis=None, keepdims=False):
-        return stretch(xp, g / _count(x.shape, axis), x.shape, axis, keepdims)
+        return stretch(xp, over(g, _count(x.shape, axis)), x.shape, axis, keepdims)
 
     vjp = (_x,)
 
@@ -143,7 +150,7 @@ class var(Op):
         return (ArrayType(x.shape, dtype),), (ArrayType(reduced(x.shape, axis, keepdims), dtype),)
 
     def forward(xp, x, out=None, axis=None, keepdims=False, correction=0):
-        return deliver(xp, _in(x.dtype, xp.var(_wide(x), axis=axis, keepdims=keepdims, ddof=correction)), out)
+        return deliver(xp, in_dtype(x.dtype, xp.var(wide(x), axis=axis, keepdims=keepdims, ddof=correction)), out)
 
     def _x(xp, g, y, x, axis=None, keepdims=False, correction=0):
         deviation = x - xp.mean(x, axis=axis, keepdims=True)
@@ -164,8 +171,7 @@ class norm(Op):
         return (x,), (ArrayType(reduced(x.shape, axis, keepdims), x.dtype),)
 
     def forward(xp, x, out=None, axis=None, keepdims=False):
-        wide = _wide(x)
-        return deliver(xp, _in(x.dtype, xp.sqrt(xp.sum(wide * wide, axis=axis, keepdims=keepdims))), out)
+        return deliver(xp, in_dtype(x.dtype, xp.sqrt(xp.sum(xp.square(wide(x)), axis=axis, keepdims=keepdims))), out)
 
     def _x(xp, g, y, x, axis=None, keepdims=False):
         scale = g / xp.where(y == 0, xp.ones_like(y), y)
@@ -186,7 +192,8 @@ class Extreme(Op, register=False):
     def _x(xp, g, y, x, axis=None, keepdims=False):
         chosen = x == stretch(xp, y, x.shape, axis, keepdims)
         share = stretch(xp, g, x.shape, axis, keepdims) * chosen
-        return share / xp.sum(chosen, axis=axis, keepdims=True).astype(x.dtype)
+        count = xp.sum(chosen, axis=axis, keepdims=True)
+        return in_dtype(x.dtype, wide(share) / count.astype(wide(share).dtype))
 
     vjp = (_x,)
 
@@ -323,7 +330,7 @@ class logsumexp(Op):
         top = x.max(axis=axis, keepdims=True)
         # A row of nothing but -inf (or one with +inf) must not turn into inf - inf.
         top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
-        y = xp.log(_total(xp.exp(x - top), axis)) + top
+        y = xp.log(total(xp.exp(x - top), axis)) + top
         return deliver(xp, y if keepdims else y.reshape(reduced(x.shape, axis, False)), out)
 
     def _x(xp, g, y, x, axis=None, keepdims=False):
@@ -346,21 +353,21 @@ class softmax(AlongAxis):
     """e^x / Σ e^x along one axis, shifted by the maximum so that nothing overflows."""
 
     onnx = "Softmax"
-    vjp = (lambda xp, g, y, x, axis=-1: y * (g - xp.sum(g * y, axis=axis, keepdims=True)),)
+    vjp = (lambda xp, g, y, x, axis=-1: y * (g - total(g * y, axis)),)
     reads = ("y",)
 
     def forward(xp, x, out=None, axis=-1):
         y = xp.exp(xp.subtract(x, x.max(axis=axis, keepdims=True), out=out), out=out)
-        return xp.divide(y, _total(y, axis), out=out)
+        return xp.divide(y, total(y, axis), out=out)
 
 
 class log_softmax(AlongAxis):
     """x - log Σ e^x along one axis, shifted by the maximum so that nothing overflows."""
 
     onnx = "LogSoftmax"
-    vjp = (lambda xp, g, y, x, axis=-1: g - xp.exp(y) * xp.sum(g, axis=axis, keepdims=True),)
+    vjp = (lambda xp, g, y, x, axis=-1: g - xp.exp(y) * total(g, axis),)
     reads = ("y",)
 
     def forward(xp, x, out=None, axis=-1):
         shifted = x - x.max(axis=axis, keepdims=True)
-        return xp.subtract(shifted, xp.log(_total(xp.exp(shifted), axis)), out=out)
+        return xp.subtract(shifted, xp.log(total(xp.exp(shifted), axis)), out=out)

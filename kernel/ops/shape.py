@@ -311,10 +311,10 @@ class split(Op):
 ARRAY = "array"
 
 
-def pattern_of(index: Any, is_array: Any) -> tuple[tuple, list]:
-    """An index as (pattern, arrays).
+def pattern_of(index: Any, is_array: Any, ndim: int) -> tuple[tuple, list]:
+    """An index of a tensor with ``ndim`` axes as (pattern, arrays).
 
-    >>> pattern_of((slice(1, None), 0, None), lambda i: False)
+    >>> pattern_of((slice(1, None), 0, None), lambda i: False, 2)
     ((('slice', 1, None, None), 0, None), [])
     """
     entries, arrays = [], []
@@ -336,6 +336,10 @@ def pattern_of(index: Any, is_array: Any) -> tuple[tuple, list]:
                 "an index must be a whole number, a slice, None, ... or a tensor of whole numbers or booleans, but "
                 f"{show(i)} came."
             )
+    if entries.count(Ellipsis) > 1:
+        raise ShapeError("an index may hold ... only once.")
+    if arrays and Ellipsis in entries and len(entries) - 1 - entries.count(None) == ndim:
+        entries.remove(Ellipsis)
     return tuple(entries), arrays
 
 
@@ -387,7 +391,8 @@ def indexed(shape: tuple | None, pattern: tuple, indices: tuple) -> tuple | None
     """The shape of a tensor of ``shape`` under an index, by NumPy's rules; sizes may be unknown (None).
 
     Axes between slices keep their place. Index tensors are broadcast together, a whole number beside them being one of
-    them; what they broadcast to stands where they stood, or in front if a slice stands between them.
+    them; what they broadcast to stands where they stood, or in front if a slice stands between them. (A ... that stands
+    for no axis stands between nothing: here PyTorch is followed, and ``pattern_of`` has left it out.)
 
     >>> indexed((4, 5, 6), (("slice", 1, None, None), 0), ())
     (3, 6)
@@ -400,8 +405,6 @@ def indexed(shape: tuple | None, pattern: tuple, indices: tuple) -> tuple | None
     given = sum(1 for entry in pattern if entry is not None and entry is not Ellipsis)
     if given > len(shape):
         raise ShapeError(f"{given} axes are indexed, but a tensor of shape {spell(shape)} has {len(shape)}.")
-    if pattern.count(Ellipsis) > 1:
-        raise ShapeError("an index may hold ... only once.")
     rest = (_ALL,) * (len(shape) - given)
     at = pattern.index(Ellipsis) if Ellipsis in pattern else len(pattern)
     arrays, axis = iter(indices), 0
@@ -607,6 +610,8 @@ class full_like(Op):
 
     def infer(x, value):
         require_number("value", value)
+        if isinstance(x.dtype, numpy.dtype):
+            require_fits("value", value, x.dtype)
         return (x,), (x,)
 
     def forward(xp, x, out=None, value=0):

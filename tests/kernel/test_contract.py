@@ -408,3 +408,69 @@ def test_the_exponents_of_powers_at_their_edges():
     b = leaf([3.0])
     assert numpy.isnan(kernel.grad((-2.0) ** b, b).item())
     assert kernel.grad(0**b, b).item() == 0
+
+
+def test_second_order_through_an_operand_that_is_converted():
+    for wide, narrow in (("float64", "float32"), ("float32", "float16")):
+        h, s = leaf([1.0, 2.0], dtype=narrow), leaf([3.0, 4.0], dtype=wide)
+        first = kernel.grad((h * s * h).sum(), [h, s], create_graph=True)
+        assert [g.tolist() for g in first] == [[6, 16], [1, 4]] and first[0].dtype == narrow
+        assert kernel.grad(first[0].sum(), h).tolist() == [6, 8]
+
+
+def test_a_hook_may_give_another_output_its_first_hook():
+    x = leaf([1.0, 2.0])
+    a, b = (x * 1).split(1)
+    a.register_hook(lambda g: b.retain_grad())
+    (a.sum() + b.sum()).backward()
+    assert x.grad.tolist() == [1, 1]
+
+
+def test_halves_in_large_counts():
+    x = kernel.ones(70000, dtype="float16", requires_grad=True)
+    small = float(numpy.float16(1 / 70000))
+    for reduce in (kernel.mean, kernel.amax):
+        assert kernel.grad(reduce(x), x)[:2].tolist() == pytest.approx([small] * 2, rel=0.1)
+    logits = kernel.zeros(70000, 2, dtype="float16")
+    half = kernel.full((70000, 2), 0.5, dtype="float16")
+    for labels in (kernel.zeros(70000, dtype="int64"), half):
+        assert kernel.cross_entropy(logits, labels).item() == pytest.approx(numpy.log(2), rel=1e-3)
+    wide = kernel.full((20000, 4), 1 / 20000, dtype="float16").T
+    assert kernel.cross_entropy(kernel.zeros(20000, 4, dtype="float16").T, wide, "none").tolist() == pytest.approx(
+        [20000 * float(numpy.float16(1 / 20000)) * numpy.log(20000)] * 4, rel=2e-3
+    )
+
+
+@pytest.mark.parametrize("function", (kernel.softmax, kernel.log_softmax))
+def test_gradients_of_long_softmaxes_of_halves(function):
+    weight = numpy.linspace(1, 2, 8192)
+    weight[0] = 100
+    slopes = []
+    for dtype in ("float16", "float64"):
+        x = kernel.zeros(8192, 2, dtype=dtype, requires_grad=True)
+        w = kernel.tensor(weight, dtype=dtype)
+        slopes.append(kernel.grad(function(x, 0), x, kernel.stack([w, w], 1)).numpy().astype("float64"))
+    assert numpy.allclose(*slopes, rtol=0.02, atol=0.02 * abs(slopes[1]).max())
+
+
+def test_gates_let_pass_what_is_not_known_to_be_closed():
+    a, b = leaf([numpy.nan, 1.0]), leaf([1.0, numpy.nan])
+    for gate in (kernel.maximum, kernel.minimum):
+        assert [g.tolist() for g in kernel.grad(gate(a, b).sum(), [a, b])] == [[1, 1], [1, 1]]
+    for size in (1, 4000):
+        x = leaf([numpy.nan] * size)
+        assert kernel.grad(kernel.relu(x).sum(), x).tolist() == [1] * size
+
+
+def test_exponents_of_zero():
+    a, b = leaf([2.0]), leaf([0.0])
+    by_a, by_b = kernel.grad((a**b).sum(), [a, b], create_graph=True)
+    assert by_a.tolist() == [0]
+    assert kernel.grad(by_a, b, retain_graph=True).item() == kernel.grad(by_b, a).item() == 0.5
+    far = leaf([numpy.inf])
+    assert kernel.grad((far**b).sum(), far).tolist() == [0]
+
+
+def test_softplus_at_infinity():
+    x = leaf([numpy.inf])
+    assert kernel.grad(kernel.softplus(x), x).tolist() == [1]

@@ -29,7 +29,9 @@ from kernel.op import DTYPES
         (numpy.ones(2, "float32"), "float32"),
         (numpy.ones(2, "int16"), "int64"),
         (range(3), "int64"),
-        ([numpy.ones(2), numpy.ones(2)], "float32"),
+        ([numpy.ones(2), numpy.ones(2)], "float64"),
+        ([numpy.float64(1.5)], "float64"),
+        ([numpy.float32(1.5), 2.5], "float32"),
     ),
 )
 def test_the_dtype_of_data(data: Any, dtype: str):
@@ -192,3 +194,55 @@ def test_parameters():
     (p * 2).sum().backward()
     assert p.grad.tolist() == [2, 2]
     assert not kernel.Parameter([1.0], requires_grad=False).requires_grad
+
+
+def test_a_python_number_beside_tensors_in_a_list_widens_nothing():
+    for dtype in ("float16", "float32", "float64"):
+        one = kernel.tensor(1.0, dtype=dtype)
+        assert kernel.tensor([one, 2.5]).dtype == kernel.tensor([[2.5], [one]]).dtype == dtype
+    assert kernel.tensor([kernel.tensor(1), 2.5]).dtype == kernel.float32
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    (
+        (lambda: kernel.tensor([2.0**63], dtype="int64"), "tensor: the number 9.223372036854776e+18 does not fit"),
+        (lambda: kernel.full((2,), 2.0**63, dtype="int64"), "full: argument value 9.223372036854776e+18 does not fit"),
+        (lambda: kernel.tensor(numpy.float32([2**31]), dtype="int32"), "tensor: the number 2147483648.0 does not fit"),
+        (lambda: kernel.arange(298, 302, dtype="uint8"), "arange: the number 301 does not fit into uint8"),
+        (lambda: kernel.linspace(0, 300, 4, dtype="uint8"), "linspace: the number 300.0 does not fit into uint8"),
+        (
+            lambda: kernel.where(kernel.tensor([True]), kernel.zeros(1, dtype="uint8"), 300),
+            "where: argument b 300 does",
+        ),
+        (lambda: kernel.stack([kernel.zeros((), dtype="uint8"), 300]), "stack: argument tensors 300 does not fit"),
+        (lambda: kernel.full((2,), 2**1100, dtype="float32"), "full: "),
+        (lambda: kernel.tensor([1.0, 2**70]), "tensor: a number among [1.0, 1180591620717411303424] is too large"),
+        (lambda: kernel.tensor([numpy.ma.array([1.0], mask=[True])]), "tensor: a masked array has gaps"),
+        (
+            lambda: kernel.zeros(2, dtype="uint8").add_(kernel.zeros(2, dtype="uint8"), alpha=300),
+            "add_: Python integer",
+        ),
+    ),
+)
+def test_numbers_too_large_for_their_dtype(make: Any, says: str):
+    with pytest.raises(DtypeError) as told:
+        make()
+    assert str(told.value).startswith(says)
+
+
+def test_numbers_of_numpy_do_not_compute_in_their_own_dtypes():
+    assert kernel.arange(numpy.uint8(5), numpy.uint8(3)).tolist() == []
+    assert kernel.arange(numpy.uint8(5), numpy.uint8(3), -1).tolist() == [5, 4]
+    assert kernel.arange(numpy.int8(-100), numpy.int8(100), 50).tolist() == [-100, -50, 0, 50]
+    assert kernel.linspace(numpy.float16(0), numpy.float16(60000), 3).tolist() == [0, 30000, 60000]
+    assert kernel.tensor(numpy.float16([1]), dtype="int32").tolist() == [1]
+
+
+@pytest.mark.parametrize("device", ("cpu", "strict"))
+def test_numbers_of_numpy_are_written_on_every_device(device: str):
+    x, y = kernel.zeros(2, device=device), kernel.ones(2, device=device)
+    x.fill_(numpy.float64(1.5))
+    x[0] = numpy.float64(2.5)
+    x.add_(y, alpha=numpy.float64(0.5))
+    assert x.tolist() == [3, 2]

@@ -801,3 +801,25 @@ def test_large_helper_arrays_are_not_kept():
         assert tracemalloc.get_traced_memory()[0] < 2_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_dots_are_counted_before_they_are_dropped():
+    x = kernel.zeros(2, 3)
+    for wrong in ((..., ..., 0), (0, ..., ..., kernel.tensor([0]))):
+        with pytest.raises(ShapeError, match=r"^getitem: an index may hold \.\.\. only once"):
+            x[wrong]
+    i = kernel.tensor([0, 1])
+    filled = kernel.scatter_add(kernel.ones(3, 2), (slice(None), i, ..., i), (3, 3, 4))
+    assert filled.sum().item() == 6
+
+
+def test_too_many_axes_are_told_under_the_name_that_was_typed():
+    x, mask = kernel.zeros(2, 3), kernel.ones(2, 3) > 0
+    for name, use in (("getitem", lambda i: x[i]), ("item assignment", lambda i: x.__setitem__(i, 1.0))):
+        for index in ((0, 0, 0), (mask, mask), (..., mask, mask), (kernel.tensor(True), 0, 0, 0)):
+            with pytest.raises(ShapeError, match=rf"^{name}: \d axes are indexed, but a tensor of shape"):
+                use(index)
+        with pytest.raises(ShapeError, match=rf"^{name}: index 5 does not exist"):
+            use(5)
+    with pytest.raises(DtypeError, match="scatter_add: a boolean index is none here"):
+        kernel.scatter_add(kernel.ones(2), kernel.tensor([True, False, True]), (3,))
