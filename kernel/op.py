@@ -20,6 +20,7 @@ from .errors import DtypeError, ShapeError, show
 from .xp import Device
 
 FLOATS = tuple(map(numpy.dtype, ("float16", "float32", "float64")))
+HALF = FLOATS[0]
 INTEGERS = tuple(map(numpy.dtype, ("uint8", "int32", "int64")))
 # Of the same width: to see a negative number as a huge one.
 UNSIGNED = {numpy.dtype(f"{kind}{width}"): numpy.dtype(f"u{width}") for kind, width in (("u", 1), ("i", 4), ("i", 8))}

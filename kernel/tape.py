@@ -18,7 +18,7 @@ from typing import Any
 
 from . import functional
 from .errors import GradError, ShapeError, show
-from .op import ArrayType, spell
+from .op import HALF, ArrayType, spell
 from .signature import Signature
 from .xp import Device
 
@@ -158,9 +158,12 @@ class Node:
         found = []
         for rule, shape, dtype in rules:
             part = rule(g, output, *saved)
-            if not hasattr(part, "shape"):
-                raise TypeError(f"{self.name}: a gradient rule should return an array, but {show(part)} came.")
-            if part.shape != shape:
+            try:
+                fits = part.shape == shape
+            except AttributeError:
+                came = show(part)
+                raise TypeError(f"{self.name}: a gradient rule should return an array, but {came} came.") from None
+            if not fits:
                 try:
                     part = unbroadcast(self.record.signature.home.xp if lift is None else functional, part, shape)
                 except ShapeError as error:
@@ -231,7 +234,7 @@ def unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
     if axes:
         if axes == (0,) and len(g.shape) == 2:
             g = xp.sum_rows(g)
-        elif g.dtype == "float16":  # NumPy adds halves up to 2048 and no further
+        elif g.dtype == HALF:  # NumPy adds halves up to 2048 and no further
             g = g.astype("float32").sum(axis=axes).astype("float16")
         else:
             g = g.sum(axis=axes)

@@ -11,6 +11,7 @@ from ..errors import DtypeError, ShapeError
 from ..op import (
     BOOL,
     DEFAULT_INTEGER,
+    HALF,
     ArrayType,
     Op,
     deliver,
@@ -70,7 +71,7 @@ def _not_empty(x, axis):
 
 def wide(x):
     """x for a sum: one of halves would stand still at 2048, and one of their squares overflow at 256."""
-    return x.astype("float32") if x.dtype == "float16" else x
+    return x.astype("float32") if x.dtype == HALF else x
 
 
 def in_dtype(dtype, value):
@@ -104,7 +105,7 @@ class sum(Op):
         return (x,), (ArrayType(reduced(x.shape, axis, keepdims), dtype),)
 
     def forward(xp, x, out=None, axis=None, keepdims=False):
-        if x.dtype == "float16":
+        if x.dtype == HALF:
             return deliver(xp, in_dtype(x.dtype, xp.add.reduce(wide(x), axis, None, None, keepdims)), out)
         # Said outright, since NumPy would count booleans and int32 in an integer as wide as the platform's.
         dtype = x.dtype if x.dtype.kind == "f" else DEFAULT_INTEGER
@@ -122,7 +123,7 @@ class mean(Op):
         return (ArrayType(x.shape, dtype),), (ArrayType(reduced(x.shape, axis, keepdims), dtype),)
 
     def forward(xp, x, out=None, axis=None, keepdims=False):
-        if x.dtype == "float16":  # NumPy's mean sums halves as float32; their sum would overflow at 65504
+        if x.dtype == HALF:  # NumPy's mean sums halves as float32; their sum would overflow at 65504
             return x.mean(axis=axis, keepdims=keepdims, out=out)
         total = xp.add.reduce(x, axis, None, out, keepdims)
         return total / _count(x.shape, axis) if out is None else xp.divide(total, _count(x.shape, axis), out=out)
