@@ -245,11 +245,17 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
     def ones(length: int, dtype: Any) -> Any:
         return read_only(xp.ones(length, dtype))
 
-    kept_grid, kept_ones = functools.lru_cache(64)(grid), functools.lru_cache(64)(ones)
+    kept_ones = functools.lru_cache(64)(ones)
+    kept_grids: dict[tuple[int, ...], list] = {}
 
     def positions(shape: tuple[int, ...]) -> list:
         """For each axis of ``shape`` its positions 0, 1, …, ready to broadcast and read only; small ones are kept."""
-        return kept_grid(shape) if max(shape, default=0) < KEPT else grid(shape)
+        found = kept_grids.get(shape)
+        if found is None:
+            found = grid(shape)
+            if max(shape, default=0) < KEPT and len(kept_grids) < 256:
+                kept_grids[shape] = found
+        return found
 
     def along_axis(index: Any, axis: int) -> tuple:
         """``index`` completed to one index array per axis: its own positions on all axes but ``axis``."""

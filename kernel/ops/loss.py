@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import DtypeError, ShapeError, show
-from ..op import UNSIGNED, ArrayType, Op, broadcast, deliver, promote, require_float, spell, unify
+from ..op import HALF, UNSIGNED, ArrayType, Op, broadcast, deliver, promote, require_float, spell, unify
 from .reduce import in_dtype, over, total, wide
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -39,8 +39,10 @@ def _scaled(g, shape, reduction):
 def _reduce(xp, losses, reduction):
     if reduction == "none":
         return losses
-    cost = xp.add.reduce(wide(losses), 0)
-    return in_dtype(losses.dtype, cost / len(losses) if reduction == "mean" else cost)
+    if losses.dtype == HALF:
+        return _reduce(xp, wide(losses), reduction).astype(HALF)
+    cost = xp.add.reduce(losses, 0)
+    return cost / len(losses) if reduction == "mean" else cost
 
 
 def _log_softmax(xp, logits):
