@@ -11,6 +11,8 @@ import numpy
 
 from . import functional
 from .errors import DeviceError, DtypeError, GradError, ShapeError, in_words, show
+from .functional.axes import axis_of
+from .functional.shape import index_of
 from .op import (
     DEFAULT_FLOAT,
     DEFAULT_INTEGER,
@@ -57,7 +59,7 @@ class Size(int):
     shape: tuple[int, ...]
 
     def __call__(self, dim: int | None = None) -> Any:
-        return self.shape if dim is None else self.shape[functional._axis_of("size", dim, len(self.shape))]
+        return self.shape if dim is None else self.shape[axis_of("size", dim, len(self.shape))]
 
 
 class Tensor:
@@ -589,7 +591,7 @@ class Tensor:
     def _where(self, name: str, index: Any) -> tuple:
         """The index of an assignment, for the arrays of this device."""
         device = self._kind.device
-        pattern, tensors = functional._index(name, self, index)
+        pattern, tensors = index_of(name, self, index)
         for tensor in tensors:
             if tensor.device is not device:
                 raise DeviceError(

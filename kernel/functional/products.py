@@ -1,0 +1,90 @@
+"""Products of matrices and vectors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..apply import apply
+from ..errors import ShapeError
+from ..op import spell
+from ..ops import products
+from .axes import ndim_of
+from .shape import expand_dims, squeeze, transpose
+
+
+def matmul(a: Any, b: Any) -> Any:
+    """(…, N, K) @ (…, K, M) -> (…, N, M); vectors are taken as in NumPy: a row at the left, a column at the right.
+
+    Raises ShapeError unless the inner sizes are equal.
+
+    >>> kernel.ones(2, 3) @ kernel.ones(3, 1)
+    tensor([[3.],
+            [3.]])
+    """
+    if getattr(a, "ndim", 2) == 2 == getattr(b, "ndim", 2):
+        return apply(products.matmul, a, b)
+    if not (hasattr(type(a), "_apply") and hasattr(type(b), "_apply")):
+        return apply(products.matmul, a, b)  # which refuses it
+    if a.ndim == 1 and b.ndim == 1:
+        return apply(products.dot, a, b)
+    if a.ndim == 2 and b.ndim == 1:
+        return apply(products.mv, a, b)
+    if b.ndim == 1:
+        return squeeze(apply(products.matmul, a, expand_dims(b, -1)), -1)
+    if a.ndim == 1:
+        return squeeze(apply(products.matmul, expand_dims(a, 0), b), -2)
+    return apply(products.matmul, a, b)
+
+
+def mm(a: Any, b: Any) -> Any:
+    """(N, K) @ (K, M) -> (N, M): two matrices and nothing else.
+
+    >>> kernel.mm(kernel.eye(2), kernel.tensor([[1.0], [2.0]]))
+    tensor([[1.],
+            [2.]])
+    """
+    product = apply(products.matmul, a, b)
+    if product.ndim != 2:
+        raise ShapeError(
+            f"mm: two matrices were expected, but shapes {spell(a.shape)} and {spell(b.shape)} came; use matmul."
+        )
+    return product
+
+
+def mv(matrix: Any, vector: Any) -> Any:
+    """(N, K) @ (K,) -> (N,): a matrix with a vector.
+
+    >>> kernel.mv(kernel.eye(2), kernel.tensor([3.0, 4.0]))
+    tensor([3., 4.])
+    """
+    return apply(products.mv, matrix, vector)
+
+
+def dot(a: Any, b: Any) -> Any:
+    """(K,) · (K,) -> (): the inner product of two vectors; of two matrices their product, as in NumPy.
+
+    >>> kernel.dot(kernel.tensor([1.0, 2.0]), kernel.tensor([3.0, 4.0]))
+    tensor(11.)
+    """
+    return apply(products.matmul if getattr(a, "ndim", 1) == 2 else products.dot, a, b)
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    """x Wᵀ + b: x (…, in), W (out, in), b (out,) -> (…, out), in one step.
+
+    >>> kernel.linear(kernel.ones(1, 2), kernel.tensor([[1.0, 2.0]]), kernel.tensor([0.5]))
+    tensor([[3.5]])
+    """
+    if bias is None:
+        ndim_of("linear", weight)
+        return matmul(x, transpose(weight))
+    return apply(products.linear, x, weight, bias)
+
+
+__all__ = [
+    "dot",
+    "linear",
+    "matmul",
+    "mm",
+    "mv",
+]
