@@ -280,7 +280,8 @@ class Op:
     vjp            one rule per argument, ``rule(xp, g, y, *arrays, *residuals, **attributes)``: the gradient with
                    respect to that argument, given the gradient ``g`` of the output ``y``; None where there is none.
                    Written in functions that NumPy and the kernel both have, so that with ``xp`` = the kernel's own
-                   functions it is itself recorded, which gives second derivatives. The engine undoes broadcasting.
+                   functions it is itself recorded, which gives second derivatives. ``xp.apply(op, …)`` calls another
+                   operation, such as the one that is this one's gradient. The engine undoes broadcasting.
     reads          one string per rule: the names it looks at, of arguments, of residuals, or "y". What no rule reads is
                    not kept; the rule gets its ArrayType instead.
     outputs        how many arrays come out. With more than one, ``g`` and ``y`` are tuples; in ``g`` stand zeros for an
@@ -293,6 +294,7 @@ class Op:
     inplace        the arguments whose buffer the output may take over.
     view           the output shares its memory with the first argument (where strides allow).
     moves          the output is on another device, the one that the attribute ``target`` names.
+    once           its rules cannot be recorded: a second derivative through it raises, saying so.
     data_dependent the shape of the output depends on values: ``infer`` leaves None in it, and a graph refuses it.
     onnx           the name of the same operation in ONNX, or None.
     ============== =====================================================================================================
@@ -324,6 +326,7 @@ class Op:
     inplace: ClassVar[tuple[int, ...]] = ()
     view: ClassVar[bool] = False
     moves: ClassVar[bool] = False
+    once: ClassVar[bool] = False
     data_dependent: ClassVar[bool] = False
     onnx: ClassVar[str | None] = None
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy
 
-from .xp import extras
+from .xp import extras, with_apply
 
 _PLAIN = (bool, int, float, type(None), slice, type(Ellipsis), str, numpy.dtype, type)
 
@@ -164,4 +164,4 @@ def strict_namespace() -> SimpleNamespace:
 
     for name, function in extras(namespace, scatter, StrictArray.item).items():
         setattr(namespace, name, function)
-    return namespace
+    return with_apply(namespace)

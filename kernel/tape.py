@@ -154,6 +154,11 @@ class Node:
             if self.residuals is not None:
                 saved = (*saved, *self.residuals)
         else:
+            if self.signature.op.once:
+                raise GradError(
+                    f"backward: {self.name} can be differentiated once only; leave create_graph out, or write the same "
+                    "with operations that have second derivatives."
+                )
             rules, (saved, output) = self.record.recorded_rules, _lifted(self, lift)
         found = []
         for rule, shape, dtype in rules:

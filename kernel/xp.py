@@ -195,7 +195,7 @@ def _numpy_namespace() -> SimpleNamespace:
         numpy.subtract(mask, one, out=mask)  # no bit where closed, every bit elsewhere
         return numpy.bitwise_and(g.view(one.dtype), mask, out=mask).view(g.dtype)
 
-    return SimpleNamespace(**names | own | {"rectify": rectify, "gate": gate})
+    return with_apply(SimpleNamespace(**names | own | {"rectify": rectify, "gate": gate}))
 
 
 def _cupy_namespace() -> SimpleNamespace:
@@ -204,7 +204,17 @@ def _cupy_namespace() -> SimpleNamespace:
     import cupyx
 
     names = {name: function for name, function in vars(cupy).items() if not name.startswith("_")}
-    return SimpleNamespace(**names | extras(cupy, cupyx.scatter_add, lambda array: array.item()))
+    return with_apply(SimpleNamespace(**names | extras(cupy, cupyx.scatter_add, lambda array: array.item())))
+
+
+def with_apply(xp: SimpleNamespace) -> SimpleNamespace:
+    """``xp`` with ``xp.apply(op, *arrays, **attributes)``: how one operation computes with another."""
+
+    def apply(op: Any, *arrays: Any, **attributes: Any) -> Any:
+        return op.forward(xp, *arrays, **attributes)
+
+    xp.apply = apply
+    return xp
 
 
 KEPT = 4096  # helper arrays of up to so many elements are kept for the next time

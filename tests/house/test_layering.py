@@ -15,10 +15,10 @@ KERNEL = Path(__file__).resolve().parents[2] / "kernel"
 LAYERS = (
     ("version", "errors", "xp", "strict"),
     ("op", "ops"),
-    ("apply", "functional"),
-    ("signature", "tape", "tensor", "eager", "creation", "symbol"),
+    ("apply", "functional", "metrics"),
+    ("signature", "tape", "tensor", "eager", "creation", "sparse", "symbol"),
     ("executor", "graph"),
-    ("module", "layers", "function"),
+    ("initialisers", "module", "layers", "function"),
     ("learners", "schedules"),
     ("trainer", "data", "serialize", "onnx", "check", "distributed", "compress", "serve"),
 )

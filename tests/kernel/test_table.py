@@ -16,6 +16,7 @@ from tests.kernel.table import TABLE, Refusal, Row, Sample, arrays_of
 
 PRECISION = {"float64": 1e-12, "float32": 1e-6, "float16": 2e-3}
 SMALL_FLOATS = ("float32", "float16")
+WITHOUT_TWIN = {"element_max", "scatter_add"}  # operations that torch does not have
 DIFFERENTIABLE = [name for name in TABLE if callable(registry[name].vjp) or any(registry[name].vjp)]
 
 every_op = pytest.mark.parametrize("name", TABLE)
@@ -203,7 +204,7 @@ def test_the_table_is_complete():
     for name, row in TABLE.items():
         assert len(row.samples) >= 3, name
     without_twin = {name for name, row in TABLE.items() if row.twin is None}
-    assert without_twin == {"element_max", "scatter_add"}
+    assert without_twin == WITHOUT_TWIN
 
 
 @pytest.mark.parametrize("dtype", PRECISION)
@@ -263,6 +264,9 @@ def test_second_order(name: str):
     step = 1e-5
     rng = numpy.random.default_rng(7)
     for sample in smooth(TABLE[name]):
+        if registry[name].once:
+            refuses_the_second_order(name, sample)
+            continue
         plain = gradients(name, sample)
         wanted = [i for i, g in enumerate(plain) if g is not None and g.size]
         if not wanted:
@@ -290,6 +294,13 @@ def test_second_order(name: str):
             )
 
 
+def refuses_the_second_order(name: str, sample: Sample) -> None:
+    operands = tensors_of(sample, requires_grad=True)
+    leaves = [o for o, g in zip(operands, gradients(name, sample), strict=True) if g is not None]
+    with pytest.raises(kernel.GradError, match="once only"):
+        kernel.grad(cost(run(name, sample, operands=operands)), leaves, create_graph=True)
+
+
 @pytest.mark.oracle
 @every_op
 def test_parity_with_torch(name: str):
@@ -298,7 +309,7 @@ def test_parity_with_torch(name: str):
 
     row = TABLE[name]
     if row.twin is None:
-        assert name in ("element_max", "scatter_add")
+        assert name in WITHOUT_TWIN
         return
     for dtype in ("float64", "float32"):
         for sample in (in_dtype(sample, dtype) for sample in row.samples):
@@ -549,6 +560,8 @@ def test_strict_device(name: str, dtype: str):
 @every_differentiable_op
 def test_second_order_on_the_strict_device(name: str):
     """The recorded walk stays on the device too."""
+    if registry[name].once:
+        return
     for sample in smooth(TABLE[name]):
         operands = tensors_of(sample, "strict", requires_grad=True)
         total = cost(run(name, sample, "strict", operands))
@@ -612,7 +625,7 @@ def test_no_other_float_appears(name: str, dtype: str, monkeypatch: pytest.Monke
         if total is None:
             continue
         leaves = [o for o, g in zip(operands, gradients(name, sample), strict=True) if g is not None]
-        for create_graph in (False, True):
+        for create_graph in (False,) if registry[name].once else (False, True):
             for g, leaf in zip(
                 kernel.grad(total, leaves, create_graph=create_graph, retain_graph=True), leaves, strict=True
             ):
