@@ -808,6 +808,7 @@ class Tensor:
     max, min, amax, amin = functional.max, functional.min, functional.amax, functional.amin
     argmax, argmin, all, any = functional.argmax, functional.argmin, functional.all, functional.any
     logsumexp, softmax, log_softmax = functional.logsumexp, functional.softmax, functional.log_softmax
+    cumsum, sort, argsort, topk = functional.cumsum, functional.sort, functional.argsort, functional.topk
     reshape, permute, transpose, swapaxes = (
         functional.reshape,
         functional.permute,

@@ -9,12 +9,13 @@ The files are those of ``ops``. As a whole the module also stands in for ``xp`` 
 """
 
 from ..apply import apply
-from . import elementwise, losses, products, reduce, shape
+from . import elementwise, losses, ordering, products, reduce, shape
 from .elementwise import *
 from .losses import *
+from .ordering import *
 from .products import *
 from .reduce import *
 from .rules import *
 from .shape import *
 
-__all__ = [name for module in (elementwise, losses, products, reduce, shape) for name in module.__all__]
+__all__ = [name for module in (elementwise, losses, ordering, products, reduce, shape) for name in module.__all__]

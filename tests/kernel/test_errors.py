@@ -77,6 +77,10 @@ FUNCTIONS: dict[str, Callable[[], tuple[tuple, dict]]] = {
     "getitem": lambda: ((x(), (0, labels())), {}),
     "scatter_add": lambda: ((kernel.ones(2), (labels(),), (3,)), {}),
     "scatter_along_axis": lambda: ((x(), whole(), 1, (2, 3)), {}),
+    "cumsum": lambda: ((x(), 1), {}),
+    "sort": lambda: ((x(), 1, True), {}),
+    "argsort": lambda: ((x(), 1, True), {}),
+    "topk": lambda: ((x(), 2, 1, False), {}),
     "cross_entropy": lambda: ((x(), labels(), "mean"), {}),
 }
 CREATION: dict[str, Callable[[], tuple[tuple, dict]]] = {
