@@ -282,6 +282,8 @@ class Op:
                    Written in functions that NumPy and the kernel both have, so that with ``xp`` = the kernel's own
                    functions it is itself recorded, which gives second derivatives. ``xp.apply(op, …)`` calls another
                    operation, such as the one that is this one's gradient. The engine undoes broadcasting.
+    shared         ``shared(xp, g, y, *arrays, *residuals, **attributes)``: work that the rules have in common, such as
+                   the walk back through time, done once; what it returns comes to the rules in the place of ``g``.
     reads          one string per rule: the names it looks at, of arguments, of residuals, or "y". What no rule reads is
                    not kept; the rule gets its ArrayType instead.
     outputs        how many arrays come out. With more than one, ``g`` and ``y`` are tuples; in ``g`` stand zeros for an
@@ -322,6 +324,7 @@ class Op:
     outputs: ClassVar[int] = 1
     residuals: ClassVar[tuple[str, ...]] = ()
     vjp: ClassVar[tuple[Callable | None, ...] | Callable] = ()
+    shared: ClassVar[Callable | None] = None
     reads: ClassVar[tuple[str, ...]] = ()
     inplace: ClassVar[tuple[int, ...]] = ()
     view: ClassVar[bool] = False

@@ -21,6 +21,8 @@ class Record:
     needs          the operands, by number, that get a gradient: those that require one and have a rule
     rules          for each of them its rule as a function of (g, y, *arrays, *residuals), and the shape and dtype that
                    its gradient has in the end; ``recorded_rules`` the same in the kernel's own functions
+    shared         what prepares g for all of them, a function of the same arguments; None for most operations.
+                   ``recorded_shared`` likewise
     read           the operands that those rules look at
     unread         (operand, its type) for each array that they do not: the type is kept in its place
     keep_output    whether they look at what came out; ``keep_residuals`` likewise
@@ -38,7 +40,9 @@ class Record:
         "needs",
         "read",
         "recorded_rules",
+        "recorded_shared",
         "rules",
+        "shared",
         "signature",
         "single",
         "unread",
@@ -58,6 +62,10 @@ class Record:
                 (functools.partial(rules[i], xp, **signature.attributes), inputs[i].shape, inputs[i].dtype)
                 for i in self.needs
             )
+            for xp in (signature.home.xp, functional)
+        )
+        self.shared, self.recorded_shared = (
+            functools.partial(op.shared, xp, **signature.attributes) if op.shared else None
             for xp in (signature.home.xp, functional)
         )
         words = set()

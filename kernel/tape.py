@@ -149,8 +149,9 @@ class Node:
 
     def parts(self, g: Any, lift: Callable | None = None) -> list:
         """Given the gradient ``g`` of the result, those of the operands that need one, in the order of ``edges``."""
+        record = self.record
         if lift is None:
-            rules, saved, output = self.record.rules, self.saved, self.output
+            rules, shared, saved, output = record.rules, record.shared, self.saved, self.output
             if self.residuals is not None:
                 saved = (*saved, *self.residuals)
         else:
@@ -159,7 +160,9 @@ class Node:
                     f"backward: {self.name} can be differentiated once only; leave create_graph out, or write the same "
                     "with operations that have second derivatives."
                 )
-            rules, (saved, output) = self.record.recorded_rules, _lifted(self, lift)
+            rules, shared, (saved, output) = record.recorded_rules, record.recorded_shared, _lifted(self, lift)
+        if shared is not None:
+            g = shared(g, output, *saved)
         found = []
         for rule, shape, dtype in rules:
             part = rule(g, output, *saved)
@@ -170,7 +173,7 @@ class Node:
                 raise TypeError(f"{self.name}: a gradient rule should return an array, but {came} came.") from None
             if not fits:
                 try:
-                    part = unbroadcast(self.record.signature.home.xp if lift is None else functional, part, shape)
+                    part = unbroadcast(record.signature.home.xp if lift is None else functional, part, shape)
                 except ShapeError as error:
                     raise ShapeError(f"{self.name}: {error}") from None
             if part.dtype is not dtype and part.dtype != dtype:

@@ -159,6 +159,8 @@ class Call:
         residuals = [replace.get(n, (lambda a: a))(a) for n, a in zip(self.op.residuals, self.residuals, strict=True)]
         y = replace.get("y", (lambda a: a))(self.y)
         arguments = (self.xp, self.g, y, *arrays, *residuals)
+        if self.op.shared:
+            arguments = (self.xp, self.op.shared(*arguments, **self.attributes), *arguments[2:])
         return rule(i, *arguments, **self.attributes) if self.op.variadic else rule(*arguments, **self.attributes)
 
 
