@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -237,7 +238,13 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
     def scatter_add(values: Any, index: tuple, shape: tuple[int, ...]) -> Any:
         """Zeros of ``shape`` with ``values`` added at ``index``: the transpose of indexing."""
         target = xp.zeros(shape, values.dtype)
-        scatter(target, index, values)
+        if len(index) == 1 and len(shape) > 1 and hasattr(index[0], "dtype"):
+            # Whole rows, as single elements of flat memory: two to six times faster in NumPy.
+            width = math.prod(shape[1:])
+            places = xp.multiply(index[0].reshape(-1, 1), width, dtype="int64") + positions((width,))[0]
+            scatter(target.reshape(-1), (places.reshape(-1),), values.reshape(-1))
+        else:
+            scatter(target, index, values)
         return target
 
     def scatter_along_axis(values: Any, index: Any, axis: int, shape: tuple[int, ...]) -> Any:

@@ -1,4 +1,4 @@
-"""Products of matrices and vectors."""
+"""Products of matrices and vectors, sums of products in general, and rows looked up."""
 
 from __future__ import annotations
 
@@ -81,8 +81,45 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     return apply(products.linear, x, weight, bias)
 
 
+def einsum(subscripts: str, *operands: Any) -> Any:
+    """Σ of the products of operands whose axes are named by letters.
+
+    Axes of one letter run together; letters that the result lacks are summed. Without an arrow the result has the
+    letters that occur once, in the order of the alphabet.
+
+    Args:
+        subscripts: the letters of each operand, separated by commas, then -> and those of the result.
+        operands: tensors, as many as there are groups of letters.
+
+    Raises ShapeError where one letter has two sizes, saying which, and DtypeError for subscripts that make no sense.
+
+    >>> a, b = kernel.tensor([[1.0, 2.0], [3.0, 4.0]]), kernel.tensor([10.0, 1.0])
+    >>> kernel.einsum("ij,j->i", a, b)
+    tensor([12., 34.])
+    >>> kernel.einsum("ii", a), kernel.einsum("ii->i", a)
+    (tensor(5.), tensor([1., 4.]))
+    """
+    return apply(products.einsum, *operands, subscripts=subscripts)
+
+
+def embedding(indices: Any, weight: Any) -> Any:
+    """The rows of ``weight`` (classes, dim) at whole-number ``indices`` of any shape (…): (…, dim).
+
+    The same as one_hot(indices) @ weight, without the multiplications by 0. Raises ShapeError for an index outside
+    0 … classes - 1.
+
+    >>> weight = kernel.tensor([[0.0, 0.1], [1.0, 1.1], [2.0, 2.1]])
+    >>> kernel.embedding(kernel.tensor([2, 0]), weight)
+    tensor([[2. , 2.1],
+            [0. , 0.1]])
+    """
+    return apply(products.embedding, indices, weight)
+
+
 __all__ = [
     "dot",
+    "einsum",
+    "embedding",
     "linear",
     "matmul",
     "mm",

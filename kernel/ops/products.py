@@ -1,4 +1,4 @@
-"""Products of matrices and vectors.
+"""Products of matrices and vectors, sums of products in general, and rows looked up, which one-hot matrices would pick.
 
 Outputs of ``linear`` are laid out batch-last in memory, (features, N) behind the shape (N, features): what follows
 works along the batch, on long contiguous runs. Nothing but the strides shows it.
@@ -6,10 +6,13 @@ works along the batch, on long contiguous runs. Nothing but the strides shows it
 
 from __future__ import annotations
 
+import functools
 import math
 
-from ..errors import ShapeError
-from ..op import BOOL, ArrayType, Op, broadcast, deliver, promote, require_float, spell, unify
+from ..errors import DtypeError, ShapeError, show
+from ..op import BOOL, HALF, ArrayType, Op, broadcast, deliver, promote, require_float, spell, unify
+from .reduce import in_dtype, wide
+from .shape import check_labels
 
 
 def _arithmetic(*types: ArrayType):
@@ -171,3 +174,147 @@ class linear(Op):
 def _rows(t):
     """(…, C) as a matrix (N, C)."""
     return t if t.ndim == 2 else t.reshape(math.prod(t.shape[:-1]), t.shape[-1])
+
+
+@functools.lru_cache(1024)
+def letters_of(subscripts: str, count: int) -> tuple[tuple[str, ...], str]:
+    """The letters of each of ``count`` operands, and those of the result.
+
+    Without an arrow the result has the letters that occur once, in the order of the alphabet.
+
+    >>> letters_of("ij, jk", 2)
+    (('ij', 'jk'), 'ik')
+    """
+    text = subscripts.replace(" ", "")
+    if "." in text:
+        raise DtypeError(f"subscripts {show(subscripts)} hold dots; write a letter for each axis that they stand for.")
+    given, arrow, result = text.partition("->")
+    operands = tuple(given.split(","))
+    if len(operands) != count:
+        raise DtypeError(f"subscripts {show(subscripts)} describe {len(operands)} operands, but {count} came.")
+    together = "".join(operands)
+    if not arrow:
+        result = "".join(sorted(letter for letter in together if together.count(letter) == 1))
+    wrong = [letter for letter in together + result if not (letter.isascii() and letter.isalpha())]
+    if wrong:
+        raise DtypeError(f"subscripts {show(subscripts)} hold {show(wrong[0])}; they are letters, commas and one ->.")
+    for letter in result:
+        if letter not in together:
+            raise DtypeError(f"subscripts {show(subscripts)} give the result a letter {letter} that no operand has.")
+        if result.count(letter) > 1:
+            raise DtypeError(f"subscripts {show(subscripts)} give the result the letter {letter} twice.")
+    return operands, result
+
+
+# From so many products on it pays to look for matrix products among them, which takes some ten microseconds.
+WORTH_A_PLAN = 2**14
+
+
+class einsum(Op):
+    """Sums of products of operands whose axes are letters: equal ones run together, those the result lacks are summed.
+
+    "ij,jk->ik" is a product of matrices, "ii->i" a diagonal, "ij->j" a sum, "ij->ji" a transposition.
+    """
+
+    onnx = "Einsum"
+    reads = ("operands",)
+
+    def infer(*operands, subscripts):
+        if not isinstance(subscripts, str):
+            raise DtypeError(f"subscripts must be a text such as 'ij,jk->ik', but {show(subscripts)} came.")
+        given, result = letters_of(subscripts, len(operands))
+        dtype = _arithmetic(*operands)
+        sizes: dict[str, int | None] = {}
+        owner: dict[str, int] = {}
+        for i, (letters, t) in enumerate(zip(given, operands, strict=True)):
+            if t.shape is not None and len(t.shape) != len(letters):
+                raise ShapeError(
+                    f"operand {i} has shape {spell(t.shape)}, but subscripts {show(subscripts)} name {len(letters)} "
+                    f"axes of it ({show(letters)}); give each axis one letter."
+                )
+            for letter, size in zip(letters, (None,) * len(letters) if t.shape is None else t.shape, strict=True):
+                known = sizes.get(letter)
+                if None not in (known, size) and known != size:
+                    j = owner[letter]
+                    raise ShapeError(
+                        f"letter {letter} of {show(subscripts)} has size {known} in operand {j} of shape "
+                        f"{spell(operands[j].shape)} and size {size} in operand {i} of shape {spell(t.shape)}; axes of "
+                        "one letter need one size."
+                    )
+                if known is None:
+                    sizes[letter], owner[letter] = size, i
+        inputs = tuple(ArrayType(tuple(sizes[letter] for letter in letters), dtype) for letters in given)
+        return inputs, (ArrayType(tuple(sizes[letter] for letter in result), dtype),)
+
+    def forward(xp, *operands, out=None, subscripts=None):
+        given, result = letters_of(subscripts, len(operands))
+        sizes: dict[str, int] = {}
+        for letters, t in zip(given, operands, strict=True):
+            sizes.update(zip(letters, t.shape, strict=True))
+        plan = len(operands) > 1 and math.prod(sizes.values()) >= WORTH_A_PLAN
+        text = f"{','.join(given)}->{result}"
+        y = xp.einsum(text, *map(wide, operands), optimize=plan)
+        if len(operands) == 1 and len(result) == len(sizes) and out is None and operands[0].dtype != HALF:
+            y = y.copy()  # nothing is summed, so it is a view
+        return deliver(xp, in_dtype(operands[0].dtype, y), out)
+
+    def vjp(i, xp, g, y, *operands, subscripts):
+        given, result = letters_of(subscripts, len(operands))
+        mine, others = "".join(dict.fromkeys(given[i])), (*given[:i], *given[i + 1 :])
+        # What was multiplied is multiplied by g instead; along a letter that nobody else has, all were summed alike.
+        found = "".join(letter for letter in mine if letter in result or any(letter in other for other in others))
+        g = xp.apply(einsum, g, *operands[:i], *operands[i + 1 :], subscripts=f"{','.join((result, *others))}->{found}")
+        sizes = dict(zip(given[i], operands[i].shape, strict=True))
+        if found != mine:
+            g = g.reshape(tuple(sizes[letter] if letter in found else 1 for letter in mine))
+            g = xp.stretch(g, tuple(sizes[letter] for letter in mine))
+        return g if mine == given[i] else xp.apply(on_diagonal, g, letters=given[i])
+
+
+class on_diagonal(Op):
+    """Zeros, and x where axes of equal letters meet: for the letters "iij" (I, J) -> (I, I, J). einsum transposed."""
+
+    def infer(x, letters):
+        unique = "".join(dict.fromkeys(letters))
+        if x.shape is not None and x.ndim != len(unique):
+            raise ShapeError(
+                f"argument x should have {len(unique)} axes, one for each different letter of {show(letters)}, but it "
+                f"has shape {spell(x.shape)}."
+            )
+        sizes = dict(zip(unique, (None,) * len(unique) if x.shape is None else x.shape, strict=True))
+        return (ArrayType(tuple(sizes.values()), x.dtype),), (
+            ArrayType(tuple(sizes[letter] for letter in letters), x.dtype),
+        )
+
+    def forward(xp, x, out=None, letters=None):
+        place = dict(zip(dict.fromkeys(letters), xp.positions(x.shape), strict=True))
+        y = xp.zeros(tuple(place[letter].size for letter in letters), x.dtype) if out is None else out
+        if out is not None:
+            y.fill(0)
+        y[tuple(place[letter] for letter in letters)] = x
+        return y
+
+    vjp = (
+        lambda xp, g, y, x, letters: xp.apply(einsum, g, subscripts=f"{letters}->{''.join(dict.fromkeys(letters))}"),
+    )
+
+
+class embedding(Op):
+    """The rows of a table: indices (…), weight (classes, dim) -> (…, dim); one-hot(indices) @ weight, without zeros."""
+
+    onnx = "Gather"
+    reads = ("", "indices")
+
+    def infer(indices, weight):
+        if getattr(indices.dtype, "kind", "") not in ("i", "u"):
+            came = indices.dtype if hasattr(indices.dtype, "kind") else "a plain number"
+            raise DtypeError(f"argument indices must hold whole numbers, but it is {came}; use .long() on a tensor.")
+        _need_ndim("weight", weight, (None, None), "a table of embeddings has one row for each class.")
+        last = None if weight.shape is None else weight.shape[1]
+        return (indices, weight), (ArrayType(None if indices.shape is None else (*indices.shape, last), weight.dtype),)
+
+    def forward(xp, indices, weight, out=None):
+        check_labels(xp, indices, weight.shape[0], "an index")
+        return deliver(xp, xp.take(weight, indices, axis=0), out)
+
+    vjp = (None, lambda xp, g, y, indices, weight: xp.scatter_add(g, (indices,), weight.shape))

@@ -387,6 +387,13 @@ def check_range(xp: Any, index: Any, size: int, axis: int, what: str) -> None:
         raise ShapeError(f"{what} is {wrong}, but axis {axis} has size {size}: 0 to {size - 1} exist.")
 
 
+def check_labels(xp: Any, labels: Any, classes: int, what: str) -> None:
+    """A ShapeError unless 0 <= label < classes everywhere."""
+    if labels.size and xp.read(labels.view(UNSIGNED[labels.dtype]).max()) >= classes:
+        low, high = xp.read(labels.min()), xp.read(labels.max())
+        raise ShapeError(f"{what} is {low if low < 0 else high}, but there are classes 0 to {classes - 1}.")
+
+
 def indexed(shape: tuple | None, pattern: tuple, indices: tuple) -> tuple | None:
     """The shape of a tensor of ``shape`` under an index, by NumPy's rules; sizes may be unknown (None).
 
@@ -581,10 +588,7 @@ class one_hot(Op):
         )
 
     def forward(xp, labels, out=None, classes=None, dtype=None):
-        if labels.size:
-            low, high = xp.read(labels.min()), xp.read(labels.max())
-            if low < 0 or high >= classes:
-                raise ShapeError(f"a label is {low if low < 0 else high}, but there are classes 0 to {classes - 1}.")
+        check_labels(xp, labels, classes, "a label")
         return deliver(xp, (xp.expand_dims(labels, -1) == xp.arange(classes)).astype(dtype), out)
 
 

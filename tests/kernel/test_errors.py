@@ -77,6 +77,8 @@ FUNCTIONS: dict[str, Callable[[], tuple[tuple, dict]]] = {
     "getitem": lambda: ((x(), (0, labels())), {}),
     "scatter_add": lambda: ((kernel.ones(2), (labels(),), (3,)), {}),
     "scatter_along_axis": lambda: ((x(), whole(), 1, (2, 3)), {}),
+    "einsum": lambda: (("ij,kj->ik", x(), x()), {}),
+    "embedding": lambda: ((whole(), kernel.ones(4, 2)), {}),
     "cumsum": lambda: ((x(), 1), {}),
     "sort": lambda: ((x(), 1, True), {}),
     "argsort": lambda: ((x(), 1, True), {}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy
 
-from tests.kernel.table.entry import call, dtype_error, row, shape_error, truth, u, whole
+from tests.kernel.table.entry import call, dtype_error, of_floats, row, shape_error, truth, u, whole
 
 row(
     "matmul",
@@ -80,4 +80,103 @@ row(
     whole=False,
     boolean=False,
     tolerance=4,
+)
+
+
+def _einsum(*operands: numpy.ndarray, subscripts: str) -> numpy.ndarray:
+    """All products of all elements, written out letter by letter, then summed."""
+    given, arrow, result = subscripts.replace(" ", "").partition("->")
+    given = given.split(",")
+    together = "".join(given)
+    if not arrow:
+        result = "".join(sorted(letter for letter in set(together) if together.count(letter) == 1))
+    every = result + "".join(sorted(set(together) - set(result)))
+    sizes: dict[str, int] = {}
+    for letters, operand in zip(given, operands, strict=True):
+        sizes.update(zip(letters, operand.shape, strict=True))
+    places = dict(zip(every, numpy.indices([sizes[letter] for letter in every]), strict=True))
+    product = 1.0
+    for letters, operand in zip(given, operands, strict=True):
+        product = product * operand[tuple(places[letter] for letter in letters)]
+    return numpy.asarray(product).sum(axis=tuple(range(len(result), len(every))))
+
+
+row(
+    "einsum",
+    _einsum,
+    lambda torch, *operands, subscripts: torch.einsum(subscripts, *operands),
+    call(u(3, 4), u(4, 2), subscripts="ij,jk->ik"),
+    call(u(2, 3, 4), u(2, 4, 5), subscripts="bij,bjk->bik"),
+    call(u(2, 3), u(2, 3), subscripts="ij, ij"),
+    call(u(3, 4), u(3, 4), subscripts="ij,kj"),
+    call(u(3, 4), subscripts="ij->ji"),
+    call(u(3, 4), subscripts="ji"),
+    # Where an axis of one operand alone is summed, torch makes whole numbers int64.
+    of_floats(u(3, 4), subscripts="ij->j"),
+    of_floats(u(3, 4), subscripts="ij->"),
+    of_floats(u(3, 3), subscripts="ii"),
+    call(u(3, 3), subscripts="ii->i"),
+    call(u(3, 2, 3), u(2), subscripts="iji,j->ij"),
+    call(u(2, 2, 2), u(2, 2), subscripts="iii,ii->i"),
+    call(u(3), u(4), u(2), subscripts="a,b,c->cab"),
+    call(u(2, 3), u(4, 3, 5), u(2, 5), subscripts="bi,oij,bj->bo"),
+    call(u(3, 4), u(4, 5), u(5, 6), u(6), subscripts="ij,jk,kl,l->i"),
+    of_floats(u(2, 3), u(4), subscripts="ij,k->ik"),
+    call(u(3), u(), subscripts="i,->i"),
+    call(u(0, 3), u(3, 2), subscripts="ij,jk->ik"),
+    call(u(2, 0), u(0, 2), subscripts="ij,jk->ik"),
+    call(u(2, 30, 20), u(2, 20, 30), subscripts="bij,bjk->bik"),
+    shape_error(
+        *("letter j", "size 3", "operand 0", "(2, 3)", "size 4", "operand 1"),
+        of=(u(2, 3), u(4, 5)),
+        subscripts="ij,jk->ik",
+    ),
+    shape_error("letter i", "size 2", "size 3", of=(u(2, 3),), subscripts="ii->i"),
+    shape_error("operand 1", "(3,)", "2 axes", "'jk'", of=(u(2, 3), u(3)), subscripts="ij,jk->ik"),
+    dtype_error("2 operands", "1 came", of=(u(2, 3),), subscripts="ij,jk->ik"),
+    dtype_error("letter z", "no operand", of=(u(2, 3),), subscripts="ij->z"),
+    dtype_error("letter i", "twice", of=(u(2, 3),), subscripts="ij->ii"),
+    dtype_error("dots", of=(u(2, 3),), subscripts="...j->j"),
+    dtype_error("'1'", "letters", of=(u(2, 3),), subscripts="i1->i"),
+    dtype_error("'ij,jk->ik'", "5", of=(u(2, 3),), subscripts=5),
+    dtype_error("bool", of=(truth(2, 3), truth(3, 2)), subscripts="ij,jk->ik"),
+    boolean=False,
+    tolerance=8,
+)
+row(
+    "on_diagonal",
+    lambda x, letters: {
+        "ii": lambda: numpy.diag(x),
+        "iji": lambda: x[:, :, None] * numpy.eye(len(x))[:, None, :],
+        "iii": lambda: numpy.diag(x)[:, :, None] * numpy.eye(len(x)),
+        "ij": lambda: x,
+    }[letters](),
+    lambda torch, x, letters: torch.einsum(
+        {"ii": "i,ai,bi->ab", "iji": "ij,ai,bi->ajb", "iii": "i,ai,bi,ci->abc", "ij": "ij->ij"}[letters],
+        x,
+        *[torch.eye(len(x), dtype=x.dtype)] * (letters.count("i") if letters != "ij" else 0),
+    ),
+    call(u(3), letters="ii"),
+    call(u(3, 2), letters="iji"),
+    call(u(2), letters="iii"),
+    call(u(2, 3), letters="ij"),
+    call(u(0), letters="ii"),
+    shape_error("argument x", "1 axes", "'ii'", "(2, 2)", of=(u(2, 2),), letters="ii"),
+    boolean=False,
+)
+row(
+    "embedding",
+    lambda indices, weight: numpy.eye(len(weight))[indices.astype(int)] @ weight,
+    lambda torch, indices, weight: torch.nn.functional.embedding(indices.long(), weight),
+    call(whole(6, high=4), u(4, 3)),
+    call(whole(2, 5, high=4), u(4, 3)),
+    call(whole(300, high=7).astype("uint8"), u(7, 2)),
+    call(whole(5, high=4).astype("int32"), u(4, 1)),
+    call(numpy.array(2), u(4, 3)),
+    call(whole(0), u(4, 3)),
+    call(whole(3, high=4), u(4, 0)),
+    shape_error("index", "4", "0 to 3", of=(numpy.array([0, 4]), u(4, 3))),
+    shape_error("index", "-1", "0 to 3", of=(numpy.array([0, -1]), u(4, 3))),
+    shape_error("argument weight", "(?, ?)", "(4,)", of=(numpy.array([0]), u(4))),
+    dtype_error("indices", "float", ".long()", of=(u(3), u(4, 3))),
 )

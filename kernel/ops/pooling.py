@@ -1,0 +1,234 @@
+"""Pooling: the largest, or the mean, of what a window sees, and the operations that carry gradients back and forth.
+
+As in convolutions, images lie batch-last inside, and each position of the window is one slice of long contiguous runs.
+Padding never wins and is never counted, unless a mean is told to include it. With ``ceil`` a last window may reach
+beyond the images, but it must begin inside them or in the padding before them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy
+
+from ..errors import DtypeError, ShapeError, show
+from ..op import ArrayType, Op, deliver, require_float, spell, unify
+from .convolutions import (
+    Padding,
+    Pair,
+    batch_first,
+    batch_last,
+    padded,
+    positions,
+    require_images,
+    require_padding,
+    require_pair,
+    unpadded,
+    window,
+)
+from .reduce import in_dtype, wide
+
+
+def places_along(what: str, size: int | None, kernel: int, stride: int, pad: Pair, ceil: bool) -> int | None:
+    """How many windows stand along an axis."""
+    if size is None:
+        return None
+    room = size + sum(pad) - kernel
+    if room < 0 and not (ceil and size and room > -stride):
+        of = f"{size}, padded to {size + sum(pad)}" if sum(pad) else str(size)
+        raise ShapeError(f"a window of {what} {kernel} does not fit into images of {what} {of}.")
+    if not ceil:
+        return room // stride + 1
+    count = -(-room // stride) + 1
+    return count - 1 if (count - 1) * stride >= size + pad[0] else count
+
+
+def _places(size: tuple, kernel: Pair, stride: Pair, padding: Padding, ceil: bool) -> tuple:
+    return tuple(
+        places_along(what, s, k, step, pad, ceil)
+        for what, s, k, step, pad in zip(("height", "width"), size, kernel, stride, padding, strict=True)
+    )
+
+
+def _options(kernel: Any, stride: Any, padding: Any, ceil: Any) -> None:
+    require_pair("kernel", kernel, 1)
+    require_pair("stride", stride, 1)
+    require_padding(padding)
+    if not isinstance(ceil, bool):
+        raise DtypeError(f"ceil must be True or False, but {show(ceil)} came.")
+    for k, pad in zip(kernel, padding, strict=True):
+        if max(pad) >= k:
+            raise ShapeError(f"with padding {max(pad)} a window of {k} may see padding alone; use less than {k}.")
+
+
+def _pooled(x: ArrayType, kernel: Pair, stride: Pair, padding: Padding, ceil: bool) -> tuple:
+    """The shape of pooled images."""
+    _options(kernel, stride, padding, ceil)
+    require_float("x", x.dtype)
+    n, c, h, w = require_images("x", x)
+    return (n, c, *_places((h, w), kernel, stride, padding, ceil))
+
+
+def _reach(count: Pair, size: Pair, kernel: Pair, stride: Pair, padding: Padding) -> Padding:
+    """The padding with which every window lies inside: with ``ceil`` more than was asked for."""
+    return tuple(
+        (before, max(after, (n - 1) * s + k - before - length))
+        for n, length, k, s, (before, after) in zip(count, size, kernel, stride, padding, strict=True)
+    )
+
+
+def _spread(xp: Any, parts: Any, size: Pair, kernel: Pair, stride: Pair, reach: Padding, like: Any) -> Any:
+    """Batch-first images of ``size`` to which, for each position of the window, the next of ``parts`` is added."""
+    channels, *count, batch = like.shape
+    shape = tuple(s + sum(pad) for s, pad in zip(size, reach, strict=True))
+    images = xp.zeros((channels, *shape, batch), like.dtype)
+    for at, part in zip(positions(kernel), parts, strict=True):
+        seen = window(images, at, tuple(count), stride)
+        seen += part
+    return unpadded(images, reach, size)
+
+
+class max_pool2d(Op):
+    """The largest value in each window: (N, C, H, W) -> (N, C, H', W'); on a tie the first gets the gradient."""
+
+    onnx = "MaxPool"
+    residuals = ("chosen",)
+    reads = ("chosen",)
+
+    def infer(x, kernel, stride, padding=((0, 0), (0, 0)), ceil=False):
+        return (x,), (ArrayType(_pooled(x, kernel, stride, padding, ceil), x.dtype),)
+
+    def forward(xp, x, out=None, kernel=None, stride=None, padding=((0, 0), (0, 0)), ceil=False):
+        count = _places(x.shape[2:], kernel, stride, padding, ceil)
+        images = padded(xp, x, _reach(count, x.shape[2:], kernel, stride, padding), -math.inf)
+        first, *others = (window(images, at, count, stride) for at in positions(kernel))
+        y = first.copy()
+        chosen = xp.zeros(y.shape, "uint8" if len(others) < 256 else "int32")
+        for k, seen in enumerate(others, 1):
+            xp.maximum(chosen, xp.multiply(seen > y, k, dtype=chosen.dtype), out=chosen)
+            xp.maximum(y, seen, out=y)
+        y = batch_first(y)
+        return (y if out is None else deliver(xp, y, out[0]),), (batch_first(chosen),)
+
+    def _x(xp, g, y, x, chosen, **options):
+        return xp.apply(max_unpool2d, g, chosen, size=x.shape[2:], **options)
+
+    vjp = (_x,)
+
+
+def _chosen(x: ArrayType, chosen: ArrayType, shape: tuple, because: str) -> tuple[ArrayType, ArrayType]:
+    if chosen.dtype not in ("uint8", "int32", "int64"):
+        raise DtypeError(f"argument chosen must hold whole numbers, positions in the window, but it is {chosen.dtype}.")
+    return ArrayType(unify("argument chosen", chosen.shape, shape, because), chosen.dtype)
+
+
+class max_unpool2d(Op):
+    """Each x put back at the place of its window that ``chosen`` numbers: what max_pool2d does to gradients."""
+
+    reads = ("chosen", "")
+
+    def infer(x, chosen, size, kernel, stride, padding=((0, 0), (0, 0)), ceil=False):
+        require_pair("size", size, 0)
+        pooled = _pooled(ArrayType((None, None, *size), x.dtype), kernel, stride, padding, ceil)
+        shape = unify("argument x", x.shape, pooled, f"images have size {size}")
+        index = _chosen(x, chosen, shape, f"x has shape {spell(x.shape)}")
+        return (ArrayType(index.shape, x.dtype), index), (ArrayType((*index.shape[:2], *size), x.dtype),)
+
+    def forward(xp, x, chosen, out=None, size=None, kernel=None, stride=None, padding=((0, 0), (0, 0)), ceil=False):
+        given, index = batch_last(xp, x), batch_last(xp, chosen)
+        parts = (xp.keep(given, index == k) for k in range(math.prod(kernel)))
+        reach = _reach(x.shape[2:], size, kernel, stride, padding)
+        return deliver(xp, _spread(xp, parts, size, kernel, stride, reach, given), out)
+
+    def _x(xp, g, y, x, chosen, size, **options):
+        return xp.apply(max_pick2d, g, chosen, **options)
+
+    vjp = (_x, None)
+
+
+class max_pick2d(Op):
+    """Of each window the value that stands where ``chosen`` says: max_pool2d with the choice already made."""
+
+    reads = ("chosen", "")
+
+    def infer(x, chosen, kernel, stride, padding=((0, 0), (0, 0)), ceil=False):
+        shape = _pooled(x, kernel, stride, padding, ceil)
+        index = _chosen(x, chosen, shape, f"x has shape {spell(x.shape)}")
+        return (x, index), (ArrayType(index.shape, x.dtype),)
+
+    def forward(xp, x, chosen, out=None, kernel=None, stride=None, padding=((0, 0), (0, 0)), ceil=False):
+        count, index = chosen.shape[2:], batch_last(xp, chosen)
+        images = padded(xp, x, _reach(count, x.shape[2:], kernel, stride, padding))
+        y = xp.zeros(index.shape, x.dtype)
+        for k, at in enumerate(positions(kernel)):
+            y += xp.keep(window(images, at, count, stride), index == k)
+        return deliver(xp, batch_first(y), out)
+
+    def _x(xp, g, y, x, chosen, **options):
+        return xp.apply(max_unpool2d, g, chosen, size=x.shape[2:], **options)
+
+    vjp = (_x, None)
+
+
+def _divisors(
+    xp: Any, size: Pair, kernel: Pair, stride: Pair, padding: Padding, count: Pair, include: bool, dtype: Any
+):
+    """How many values each window averages: (H', W', 1), or one number where all see the same."""
+    lengths = []
+    for length, k, s, (before, after), n in zip(size, kernel, stride, padding, count, strict=True):
+        low, high = (-before, length + after) if include else (0, length)
+        lengths.append([min(i * s - before + k, high) - max(i * s - before, low) for i in range(n)])
+    rows, columns = lengths
+    if len(set(rows)) <= 1 and len(set(columns)) <= 1:
+        return max(rows, default=1) * max(columns, default=1)
+    return xp.asarray(numpy.outer(rows, columns).astype(dtype)[:, :, None])
+
+
+class avg_pool2d(Op):
+    """The mean of each window, of the values inside the images only or, with ``include_pad``, of the padding too."""
+
+    onnx = "AveragePool"
+
+    def infer(x, kernel, stride, padding=((0, 0), (0, 0)), ceil=False, include_pad=False):
+        return (x,), (ArrayType(_pooled(x, kernel, stride, padding, ceil), x.dtype),)
+
+    def forward(xp, x, out=None, kernel=None, stride=None, padding=((0, 0), (0, 0)), ceil=False, include_pad=False):
+        dtype, x, size = x.dtype, wide(x), x.shape[2:]
+        count = _places(size, kernel, stride, padding, ceil)
+        images = padded(xp, x, _reach(count, size, kernel, stride, padding))
+        first, *others = (window(images, at, count, stride) for at in positions(kernel))
+        y = first.copy()
+        for seen in others:
+            y += seen
+        y /= _divisors(xp, size, kernel, stride, padding, count, include_pad, x.dtype)
+        return deliver(xp, in_dtype(dtype, batch_first(y)), out)
+
+    def _x(xp, g, y, x, **options):
+        return xp.apply(avg_unpool2d, g, size=x.shape[2:], **options)
+
+    vjp = (_x,)
+
+
+class avg_unpool2d(Op):
+    """Each x divided among the places of its window: what avg_pool2d does to gradients."""
+
+    def infer(x, size, kernel, stride, padding=((0, 0), (0, 0)), ceil=False, include_pad=False):
+        require_pair("size", size, 0)
+        pooled = _pooled(ArrayType((None, None, *size), x.dtype), kernel, stride, padding, ceil)
+        shape = unify("argument x", x.shape, pooled, f"images have size {size}")
+        return (ArrayType(shape, x.dtype),), (ArrayType((*shape[:2], *size), x.dtype),)
+
+    def forward(
+        xp, x, out=None, size=None, kernel=None, stride=None, padding=((0, 0), (0, 0)), ceil=False, include_pad=False
+    ):
+        dtype, x, count = x.dtype, wide(x), x.shape[2:]
+        given = batch_last(xp, x) / _divisors(xp, size, kernel, stride, padding, count, include_pad, x.dtype)
+        parts = [given] * math.prod(kernel)
+        reach = _reach(count, size, kernel, stride, padding)
+        return deliver(xp, in_dtype(dtype, _spread(xp, parts, size, kernel, stride, reach, given)), out)
+
+    def _x(xp, g, y, x, size, **options):
+        return xp.apply(avg_pool2d, g, **options)
+
+    vjp = (_x,)
