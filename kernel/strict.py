@@ -164,4 +164,5 @@ def strict_namespace() -> SimpleNamespace:
 
     for name, function in extras(namespace, scatter, StrictArray.item).items():
         setattr(namespace, name, function)
+    namespace.WORKSPACE = 2 * 2**20
     return with_apply(namespace)

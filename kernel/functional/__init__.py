@@ -9,7 +9,8 @@ The files are those of ``ops``. As a whole the module also stands in for ``xp`` 
 """
 
 from ..apply import apply
-from . import elementwise, losses, ordering, products, reduce, shape
+from . import convolutions, elementwise, losses, ordering, products, reduce, shape
+from .convolutions import *
 from .elementwise import *
 from .losses import *
 from .ordering import *
@@ -18,4 +19,6 @@ from .reduce import *
 from .rules import *
 from .shape import *
 
-__all__ = [name for module in (elementwise, losses, ordering, products, reduce, shape) for name in module.__all__]
+__all__ = [
+    name for module in (convolutions, elementwise, losses, ordering, products, reduce, shape) for name in module.__all__
+]

@@ -20,6 +20,15 @@ def gate(g: Any, y: Any) -> Any:
     return where(y <= 0, 0, g)
 
 
+def keep(g: Any, chosen: Any) -> Any:
+    """g where chosen, 0 elsewhere: what comes back through max_pool2d.
+
+    >>> kernel.functional.keep(kernel.tensor([5.0, float("inf")]), kernel.tensor([True, False]))
+    tensor([5., 0.])
+    """
+    return where(chosen, g, 0)
+
+
 def sum_rows(x: Any) -> Any:
     """(N, C) -> (C,): the sum over the first axis.
 
@@ -39,4 +48,4 @@ def transfer(x: Any, source: str, target: str) -> Any:
     return apply(shapes.transfer, x, source=source, target=target)
 
 
-__all__ = ["gate", "stretch", "sum_rows", "transfer"]
+__all__ = ["gate", "keep", "stretch", "sum_rows", "transfer"]
