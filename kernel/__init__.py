@@ -9,7 +9,7 @@
 
 import numpy as _numpy
 
-from . import eager, errors, functional, op, ops, tape, xp
+from . import eager, errors, functional, initialisers, op, ops, tape, xp
 from .apply import apply
 from .check import gradcheck
 from .creation import arange, empty, eye, from_numpy, full, linspace, ones, rand, randint, randn, tensor, zeros
