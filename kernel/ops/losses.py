@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
+import math
+
 from ..errors import DtypeError, ShapeError, show
-from ..op import HALF, UNSIGNED, ArrayType, Op, broadcast, deliver, promote, require_float, spell, unify
-from .reduce import in_dtype, over, total, wide
+from ..op import (
+    DEFAULT_INTEGER,
+    HALF,
+    NUMBERS,
+    UNSIGNED,
+    ArrayType,
+    Op,
+    broadcast,
+    deliver,
+    normalise_axis,
+    promote,
+    require_float,
+    require_number,
+    require_whole,
+    spell,
+    unify,
+)
+from .elementwise import sigmoid
+from .reduce import in_dtype, norm, over, reduced, total, wide
 
 REDUCTIONS = ("mean", "sum", "none")
 
 
-def _check(logits, reduction):
-    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
-        raise DtypeError(f'reduction must be "mean", "sum" or "none", but {show(reduction)} came.')
-    require_float("logits", logits.dtype)
-    if logits.shape is not None and logits.ndim != 2:
+# --- what all losses share -------------------------------------------------------------------------------------------
+
+
+def _check_reduction(reduction, known=REDUCTIONS):
+    if not isinstance(reduction, str) or reduction not in known:
+        names = ", ".join(f'"{name}"' for name in known[:-1])
+        raise DtypeError(f'reduction must be {names} or "{known[-1]}", but {show(reduction)} came.')
+
+
+def _need_tensors(**operands):
+    for name, t in operands.items():
+        if t.dtype in NUMBERS:
+            raise DtypeError(f"argument {name} is a plain number; make it a tensor with kernel.tensor(…).")
+
+
+def _need_samples(name, shape, reduction):
+    if "mean" in reduction and shape is not None and 0 in shape:
         raise ShapeError(
-            f"argument logits should have shape (B, C), one row of C scores per sample, but it has shape "
-            f"{spell(logits.shape)}; for one sample use logits.unsqueeze(0)."
+            f'{name} of shape {spell(shape)} hold no sample, and nothing has no mean; use reduction="sum".'
         )
-
-
-def _not_empty(shape, reduction):
-    if shape is not None and shape[1] == 0:
-        raise ShapeError(f"logits of shape {spell(shape)} hold no class to choose from; C must be 1 or more.")
-    if reduction == "mean" and shape is not None and shape[0] == 0:
-        raise ShapeError(
-            f'logits of shape {spell(shape)} hold no sample, and nothing has no mean; use reduction="sum".'
-        )
-
-
-def _scaled(g, shape, reduction):
-    """The gradient of each sample's loss, (B, 1) or a number: a mean divides by B."""
-    if reduction == "none":
-        return g.reshape(-1, 1)
-    return over(g, shape[0]) if reduction == "mean" else g
 
 
 def _reduce(xp, losses, reduction):
@@ -41,19 +55,77 @@ def _reduce(xp, losses, reduction):
         return losses
     if losses.dtype == HALF:
         return _reduce(xp, wide(losses), reduction).astype(HALF)
-    cost = xp.add.reduce(losses, 0)
-    return cost / len(losses) if reduction == "mean" else cost
+    cost = xp.add.reduce(losses, None)
+    return cost / _count(losses.shape, reduction) if reduction != "sum" else cost
+
+
+def _count(shape, reduction):
+    """How many a mean divides by: the losses, or with "batchmean" the samples."""
+    return shape[0] if reduction == "batchmean" else math.prod(shape)
+
+
+def _each(g, shape, reduction):
+    """The gradient of each single loss, a number or of the losses' ``shape``."""
+    return over(g, _count(shape, reduction)) if "mean" in reduction else g
+
+
+def _out(shape, reduction, dtype):
+    return ArrayType(shape if reduction == "none" else (), dtype)
+
+
+# --- of scores for classes, one row for each sample ------------------------------------------------------------------
+
+
+def _check_scores(name, scores, reduction):
+    _check_reduction(reduction)
+    require_float(name, scores.dtype)
+    if scores.shape is not None and scores.ndim != 2:
+        raise ShapeError(
+            f"argument {name} should have shape (B, C), one row of C scores per sample, but it has shape "
+            f"{spell(scores.shape)}; for one sample use {name}.unsqueeze(0)."
+        )
+
+
+def _need_class(name, shape):
+    if shape is not None and shape[1] == 0:
+        raise ShapeError(f"{name} of shape {spell(shape)} hold no class to choose from; C must be 1 or more.")
+
+
+def _of_labels(name, scores, labels, reduction):
+    """What ``infer`` says of scores (B, C) called ``name`` and class indices (B,): (scores, labels), the B losses."""
+    _check_scores(name, scores, reduction)
+    if labels.dtype not in ("int32", "int64", "uint8"):
+        raise DtypeError(
+            f"labels must be class indices of an integer dtype, but they are {labels.dtype}; convert them with "
+            ".long(), or give soft labels of shape (B, C)."
+        )
+    _need_class(name, scores.shape)
+    rows = None if scores.shape is None else scores.shape[:1]
+    _need_samples(name, scores.shape, reduction)
+    shape = unify("argument labels", labels.shape, rows, f"{name} has shape {spell(scores.shape)}")
+    shape = (None,) if shape is None else shape
+    inputs = scores if scores.shape is None else ArrayType((shape[0], scores.shape[1]), scores.dtype)
+    return (inputs, ArrayType(shape, labels.dtype)), shape
+
+
+def _check_labels(xp, name, scores, labels):
+    n, classes = scores.shape
+    # Seen as unsigned, a negative label is a huge one: one comparison finds both kinds, which indexing would not.
+    if n and xp.read(labels.view(UNSIGNED[labels.dtype]).max()) >= classes:
+        low, high = xp.read(labels.min()), xp.read(labels.max())
+        wrong = low if low < 0 else high
+        raise ShapeError(f"a label is {wrong}, but {name} of shape {scores.shape} have classes 0 to {classes - 1}.")
+
+
+def _column(g, shape, reduction):
+    """The gradient of each sample's loss, (B, 1) or a number."""
+    share = _each(g, shape[:1], reduction)
+    return share.reshape(-1, 1) if reduction == "none" else share
 
 
 def _log_softmax(xp, logits):
     shifted = logits - xp.amax(logits, axis=1, keepdims=True)
     return shifted - xp.log(total(xp.exp(shifted), 1))
-
-
-def _out(logits, reduction, dtype):
-    if reduction != "none":
-        return ArrayType((), dtype)
-    return ArrayType((None,) if logits.shape is None else logits.shape[:1], dtype)
 
 
 class cross_entropy(Op):
@@ -63,28 +135,14 @@ class cross_entropy(Op):
     reads = ("logits labels exponentials sums chosen", "")
 
     def infer(logits, labels, reduction="mean"):
-        _check(logits, reduction)
-        if labels.dtype not in ("int32", "int64", "uint8"):
-            raise DtypeError(
-                f"labels must be class indices of an integer dtype, but they are {labels.dtype}; convert them with "
-                ".long(), or give soft labels of shape (B, C)."
-            )
-        _not_empty(logits.shape, reduction)
-        rows = None if logits.shape is None else logits.shape[:1]
-        shape = unify("argument labels", labels.shape, rows, f"logits has shape {spell(logits.shape)}")
-        shape = (None,) if shape is None else shape
-        inputs = logits if logits.shape is None else ArrayType((shape[0], logits.shape[1]), logits.dtype)
-        return (inputs, ArrayType(shape, labels.dtype)), (_out(inputs, reduction, logits.dtype),)
+        inputs, shape = _of_labels("logits", logits, labels, reduction)
+        return inputs, (_out(shape, reduction, logits.dtype),)
 
     def forward(xp, logits, labels, out=None, reduction="mean"):
-        n, classes = logits.shape
-        # Seen as unsigned, a negative label is a huge one: one comparison finds both kinds, which indexing would not.
-        if n and xp.read(labels.view(UNSIGNED[labels.dtype]).max()) >= classes:
-            low, high = xp.read(labels.min()), xp.read(labels.max())
-            wrong = low if low < 0 else high
-            raise ShapeError(f"a label is {wrong}, but logits of shape {logits.shape} have classes 0 to {classes - 1}.")
+        _check_labels(xp, "logits", logits, labels)
         # Batch-last, (C, B): reductions run along the batch, and one flat index finds each sample's own class.
         scores = xp.ascontiguousarray(logits.T)
+        n = len(logits)
         chosen = xp.multiply(labels, n, dtype="int64")
         chosen += xp.positions((n,))[0]
         scores = scores - scores.max(axis=0)
@@ -98,11 +156,11 @@ class cross_entropy(Op):
     def _logits(xp, g, y, logits, labels, exponentials, sums, chosen, reduction="mean"):
         if exponentials is None:  # second order: the probabilities must depend on the logits
             target = xp.one_hot(labels, logits.shape[1], dtype=logits.dtype)
-            return _scaled(g, logits.shape, reduction) * (xp.softmax(logits, axis=1) - target)
-        scale = g if reduction != "mean" else over(g, logits.shape[0])
-        gradient = exponentials * (scale / sums)
+            return _column(g, logits.shape, reduction) * (xp.softmax(logits, axis=1) - target)
+        share = _each(g, logits.shape[:1], reduction)
+        gradient = exponentials * (share / sums)
         flat = gradient.reshape(-1)
-        flat[chosen] -= scale
+        flat[chosen] -= share
         return gradient.T
 
     vjp = (_logits, None)
@@ -114,12 +172,14 @@ class soft_cross_entropy(Op):
     reads = ("logits target", "logits")
 
     def infer(logits, target, reduction="mean"):
-        _check(logits, reduction)
+        _check_scores("logits", logits, reduction)
         dtype = promote(logits.dtype, target.dtype)
-        _not_empty(logits.shape, reduction)
+        _need_class("logits", logits.shape)
         shape = unify("argument target", target.shape, logits.shape, f"logits has shape {spell(logits.shape)}")
         shape = shape if logits.shape is None else broadcast(logits.shape, shape)
-        return (ArrayType(shape, dtype), ArrayType(shape, dtype)), (_out(ArrayType(shape, dtype), reduction, dtype),)
+        _need_samples("logits", shape, reduction)
+        rows = (None,) if shape is None else shape[:1]
+        return (ArrayType(shape, dtype), ArrayType(shape, dtype)), (_out(rows, reduction, dtype),)
 
     def forward(xp, logits, target, out=None, reduction="mean"):
         dtype, logits, target = logits.dtype, wide(logits), wide(target)
@@ -128,9 +188,285 @@ class soft_cross_entropy(Op):
 
     def _logits(xp, g, y, logits, target, reduction="mean"):
         weight = total(target, 1)  # 1 for a distribution
-        return _scaled(g, logits.shape, reduction) * (weight * xp.exp(_log_softmax(xp, logits)) - target)
+        return _column(g, logits.shape, reduction) * (weight * xp.exp(_log_softmax(xp, logits)) - target)
 
     def _target(xp, g, y, logits, target, reduction="mean"):
-        return -_scaled(g, logits.shape, reduction) * _log_softmax(xp, logits)
+        return -_column(g, logits.shape, reduction) * _log_softmax(xp, logits)
 
     vjp = (_logits, _target)
+
+
+class nll_loss(Op):
+    """-log_probabilities[label] of each row: (B, C) and class indices (B,) -> () or, not reduced, (B,)."""
+
+    reads = ("labels", "")
+
+    def infer(log_probabilities, labels, reduction="mean"):
+        inputs, shape = _of_labels("log_probabilities", log_probabilities, labels, reduction)
+        return inputs, (_out(shape, reduction, log_probabilities.dtype),)
+
+    def forward(xp, log_probabilities, labels, out=None, reduction="mean"):
+        _check_labels(xp, "log_probabilities", log_probabilities, labels)
+        losses = -xp.gather(log_probabilities, 1, labels.reshape(-1, 1)).reshape(-1)
+        return deliver(xp, _reduce(xp, losses, reduction), out)
+
+    def _log_probabilities(xp, g, y, log_probabilities, labels, reduction="mean"):
+        rows, classes = log_probabilities.shape
+        share = xp.stretch(-_column(g, (rows, classes), reduction), (rows, 1))
+        return xp.scatter_along_axis(share, labels.reshape(-1, 1), 1, (rows, classes))
+
+    vjp = (_log_probabilities, None)
+
+
+class classification_error(Op):
+    """1 where the label has not the highest score, else 0: (B, C), (B,) -> (B,). Of equal scores the first is highest.
+
+    With top_n above 1, how many labels are not among the top_n highest scores of their rows: one number for the batch.
+    """
+
+    vjp = (None, None)
+
+    def infer(output, labels, top_n=1):
+        inputs, shape = _of_labels("output", output, labels, "none")
+        require_whole("top_n", top_n)
+        classes = None if output.shape is None else output.shape[1]
+        if top_n < 1 or (classes is not None and top_n > classes):
+            raise ShapeError(f"top_n is {top_n}, but it must be from 1 to the number of classes, {classes or '?'}.")
+        return inputs, (ArrayType(shape if top_n == 1 else (), DEFAULT_INTEGER),)
+
+    def forward(xp, output, labels, out=None, top_n=1):
+        _check_labels(xp, "output", output, labels)
+        labels = labels.reshape(-1, 1)
+        own = xp.gather(output, 1, labels)
+        earlier = xp.positions((output.shape[1],))[0] < labels
+        # Not "higher": a score that is nan beats, and is beaten by, every other.
+        beaten = ~(output < own) & (earlier | (output != own))
+        missed = (beaten.sum(axis=1) >= top_n).astype(DEFAULT_INTEGER)
+        return deliver(xp, missed if top_n == 1 else missed.sum(), out)
+
+
+# --- of two tensors of one shape, element by element -----------------------------------------------------------------
+
+
+class ElementwiseLoss(Op, register=False):
+    """A loss of each prediction and its target, two tensors of one shape -> () or, not reduced, that shape.
+
+    No broadcasting: (B, 1) against (B,) would compare each prediction with each target.
+    """
+
+    reads = ("predictions targets", "predictions targets")
+
+    def infer(predictions, targets, reduction="mean"):
+        _check_reduction(reduction)
+        return ElementwiseLoss._types(predictions, targets, reduction)
+
+    def _types(predictions, targets, reduction):
+        _need_tensors(predictions=predictions, targets=targets)
+        require_float("the predictions", predictions.dtype)
+        dtype = promote(predictions.dtype, targets.dtype)
+        because = f"it holds one target for each prediction, and these have shape {spell(predictions.shape)}"
+        shape = unify("argument targets", targets.shape, predictions.shape, because)
+        if None not in (predictions.shape, shape):
+            shape = broadcast(predictions.shape, shape)  # sizes that only one of them knows
+        _need_samples("predictions", shape, reduction)
+        return (ArrayType(shape, dtype), ArrayType(shape, dtype)), (_out(shape, reduction, dtype),)
+
+    def _delivered(xp, losses, reduction, dtype, out):
+        return deliver(xp, in_dtype(dtype, _reduce(xp, losses, reduction)), out)
+
+
+def _of_difference(rule):
+    """The rules of a loss of prediction - target alone: what pulls the one up pulls the other down."""
+    return rule, lambda *arguments, **attributes: -rule(*arguments, **attributes)
+
+
+class mse_loss(ElementwiseLoss):
+    """(prediction - target)²."""
+
+    def forward(xp, predictions, targets, out=None, reduction="mean"):
+        difference = wide(predictions) - wide(targets)
+        return ElementwiseLoss._delivered(xp, difference * difference, reduction, predictions.dtype, out)
+
+    def _slope(xp, g, y, predictions, targets, reduction="mean"):
+        return 2 * _each(g, predictions.shape, reduction) * (predictions - targets)
+
+    vjp = _of_difference(_slope)
+
+
+class l1_loss(ElementwiseLoss):
+    """|prediction - target|; its slope at 0 is taken as 0."""
+
+    def forward(xp, predictions, targets, out=None, reduction="mean"):
+        losses = xp.absolute(wide(predictions) - wide(targets))
+        return ElementwiseLoss._delivered(xp, losses, reduction, predictions.dtype, out)
+
+    def _slope(xp, g, y, predictions, targets, reduction="mean"):
+        return _each(g, predictions.shape, reduction) * xp.sign(predictions - targets)
+
+    vjp = _of_difference(_slope)
+
+
+class huber_loss(ElementwiseLoss):
+    """d²/2 of d = prediction - target where |d| <= delta, and the line delta·(|d| - delta/2) beyond."""
+
+    def infer(predictions, targets, reduction="mean", delta=1.0):
+        require_number("delta", delta)
+        if not 0 < delta < math.inf:
+            raise DtypeError(f"delta must be above 0 and finite, but {show(delta)} came.")
+        return ElementwiseLoss.infer(predictions, targets, reduction)
+
+    def forward(xp, predictions, targets, out=None, reduction="mean", delta=1.0):
+        difference = wide(predictions) - wide(targets)
+        slope = xp.clip(difference, -delta, delta)
+        return ElementwiseLoss._delivered(xp, slope * (difference - slope / 2), reduction, predictions.dtype, out)
+
+    def _slope(xp, g, y, predictions, targets, reduction="mean", delta=1.0):
+        return _each(g, predictions.shape, reduction) * xp.clip(predictions - targets, -delta, delta)
+
+    vjp = _of_difference(_slope)
+
+
+def _log(xp, probabilities):
+    """log p, but -100 where that would be less: a wrong answer given with certainty costs much and not infinity."""
+    nothing = probabilities == 0
+    return xp.where(nothing, -100, xp.maximum(xp.log(xp.where(nothing, 1, probabilities)), -100))
+
+
+class binary_cross_entropy(ElementwiseLoss):
+    """-target·log p - (1 - target)·log(1 - p), each logarithm at least -100."""
+
+    reads = ("predictions targets", "predictions")
+
+    def forward(xp, predictions, targets, out=None, reduction="mean"):
+        p, t = wide(predictions), wide(targets)
+        losses = (t - 1) * _log(xp, 1 - p) - t * _log(xp, p)
+        return ElementwiseLoss._delivered(xp, losses, reduction, predictions.dtype, out)
+
+    def _predictions(xp, g, y, predictions, targets, reduction="mean"):
+        p = wide(predictions)
+        # Away from infinity at 0 and 1, by as much as PyTorch.
+        slope = (p - targets) / xp.maximum(p * (1 - p), 1e-12)
+        return _each(g, predictions.shape, reduction) * slope
+
+    def _targets(xp, g, y, predictions, targets, reduction="mean"):
+        p = wide(predictions)
+        return _each(g, predictions.shape, reduction) * (_log(xp, 1 - p) - _log(xp, p))
+
+    vjp = (_predictions, _targets)
+
+
+class binary_cross_entropy_with_logits(ElementwiseLoss):
+    """The same of p = sigmoid(x): log(1 + e^-|x|) + max(x, 0) - target·x, where nothing overflows or is lost."""
+
+    reads = ("predictions targets", "predictions")
+
+    def forward(xp, predictions, targets, out=None, reduction="mean"):
+        x, t = wide(predictions), wide(targets)
+        losses = xp.log1p(xp.exp(-xp.absolute(x))) + (xp.rectify(x) - t * x)
+        return ElementwiseLoss._delivered(xp, losses, reduction, predictions.dtype, out)
+
+    vjp = (
+        lambda xp, g, y, predictions, targets, reduction="mean": (
+            _each(g, predictions.shape, reduction) * (xp.apply(sigmoid, predictions) - targets)
+        ),
+        lambda xp, g, y, predictions, targets, reduction="mean": _each(g, predictions.shape, reduction) * -predictions,
+    )
+
+
+def _log_or_nothing(xp, target):
+    """log target, and 0 where the target is 0, since what it is multiplied with is 0."""
+    return xp.log(xp.where(target == 0, 1, target))
+
+
+class kl_div(ElementwiseLoss):
+    """target·(log target - prediction), the prediction being a logarithm; 0·log 0 is 0, and its slope taken as 1."""
+
+    reads = ("targets", "predictions targets")
+
+    def infer(predictions, targets, reduction="mean"):
+        _check_reduction(reduction, ("mean", "batchmean", "sum", "none"))
+        if reduction == "batchmean" and predictions.shape == ():
+            raise ShapeError('predictions of shape () have no axis of samples for "batchmean"; use reduction="sum".')
+        return ElementwiseLoss._types(predictions, targets, reduction)
+
+    def forward(xp, predictions, targets, out=None, reduction="mean"):
+        t = wide(targets)
+        losses = t * (_log_or_nothing(xp, t) - wide(predictions))
+        return ElementwiseLoss._delivered(xp, losses, reduction, predictions.dtype, out)
+
+    vjp = (
+        lambda xp, g, y, predictions, targets, reduction="mean": -_each(g, predictions.shape, reduction) * targets,
+        lambda xp, g, y, predictions, targets, reduction="mean": (
+            _each(g, predictions.shape, reduction) * (_log_or_nothing(xp, targets) + 1 - predictions)
+        ),
+    )
+
+
+class hinge_loss(ElementwiseLoss):
+    """max(0, 1 - target·score) for targets -1 and 1; its slope at the corner is taken as 0."""
+
+    def forward(xp, predictions, targets, out=None, reduction="mean"):
+        losses = xp.rectify(1 - wide(targets) * wide(predictions))
+        return ElementwiseLoss._delivered(xp, losses, reduction, predictions.dtype, out)
+
+    vjp = (
+        lambda xp, g, y, predictions, targets, reduction="mean": xp.gate(
+            -targets * _each(g, predictions.shape, reduction), 1 - targets * predictions
+        ),
+        lambda xp, g, y, predictions, targets, reduction="mean": xp.gate(
+            -predictions * _each(g, predictions.shape, reduction), 1 - targets * predictions
+        ),
+    )
+
+
+# --- of two vectors --------------------------------------------------------------------------------------------------
+
+
+class cosine_similarity(Op):
+    """a·b / (|a| |b|) along one axis, no length below eps; a and b broadcast."""
+
+    reads = ("a b y", "a b y")
+
+    def infer(a, b, axis=-1, eps=1e-8):
+        require_whole("axis", axis)
+        require_number("eps", eps)
+        if not 0 <= eps < math.inf:
+            raise DtypeError(f"eps must be 0 or more and finite, but {show(eps)} came.")
+        _need_tensors(a=a, b=b)
+        dtype = promote(a.dtype, b.dtype)
+        require_float("the operands of cosine_similarity", dtype)
+        shape = broadcast(a.shape, b.shape)
+        if shape is not None:
+            normalise_axis(axis, len(shape))
+        return (ArrayType(a.shape, dtype), ArrayType(b.shape, dtype)), (ArrayType(reduced(shape, axis, False), dtype),)
+
+    def _together(xp, a, b):
+        """Both stretched to their one shape: an axis of size 1 counts as often as the other's is long."""
+        shape = broadcast(a.shape, b.shape)
+        return xp.broadcast_to(wide(a), shape), xp.broadcast_to(wide(b), shape)
+
+    def _length(xp, a, axis, eps):
+        return xp.maximum(xp.apply(norm, a, axis=axis, keepdims=True), eps)
+
+    def forward(xp, a, b, out=None, axis=-1, eps=1e-8):
+        dtype = a.dtype
+        a, b = cosine_similarity._together(xp, a, b)
+        lengths = cosine_similarity._length(xp, a, axis, eps) * cosine_similarity._length(xp, b, axis, eps)
+        return deliver(xp, in_dtype(dtype, (a * b / lengths).sum(axis=axis)), out)
+
+    def _turn(xp, g, y, a, b, axis, eps):
+        """The gradient in a: what of b stands across a, and where a has a length that counts."""
+        g, y = xp.expand_dims(wide(g), axis), xp.expand_dims(wide(y), axis)
+        length = cosine_similarity._length(xp, a, axis, eps)
+        along = xp.where(length > eps, y / length, 0)
+        return g / length * (b / cosine_similarity._length(xp, b, axis, eps) - along * a)
+
+    def _a(xp, g, y, a, b, axis=-1, eps=1e-8):
+        a, b = cosine_similarity._together(xp, a, b)
+        return cosine_similarity._turn(xp, g, y, a, b, axis, eps)
+
+    def _b(xp, g, y, a, b, axis=-1, eps=1e-8):
+        a, b = cosine_similarity._together(xp, a, b)
+        return cosine_similarity._turn(xp, g, y, b, a, axis, eps)
+
+    vjp = (_a, _b)

@@ -83,7 +83,17 @@ FUNCTIONS: dict[str, Callable[[], tuple[tuple, dict]]] = {
     "sort": lambda: ((x(), 1, True), {}),
     "argsort": lambda: ((x(), 1, True), {}),
     "topk": lambda: ((x(), 2, 1, False), {}),
-    "cross_entropy": lambda: ((x(), labels(), "mean"), {}),
+    **dict.fromkeys(("cross_entropy", "nll_loss"), lambda: ((x(), labels(), "mean"), {})),
+    "cross_entropy_with_softmax": lambda: ((x(), labels()), {}),
+    "classification_error": lambda: ((x(), labels(), 2), {}),
+    **dict.fromkeys(
+        ("mse_loss", "l1_loss", "binary_cross_entropy_with_logits", "hinge_loss"), lambda: ((x(), x(), "mean"), {})
+    ),
+    "binary_cross_entropy": lambda: ((x() / 10, x() / 10, "mean"), {}),
+    "kl_div": lambda: ((x(), x(), "batchmean"), {}),
+    **dict.fromkeys(("huber_loss", "smooth_l1_loss"), lambda: ((x(), x(), 0.5, "mean"), {})),
+    **dict.fromkeys(("squared_error", "cosine_distance"), lambda: ((x(), x()), {})),
+    "cosine_similarity": lambda: ((x(), v(), 1, 1e-8), {}),
 }
 CREATION: dict[str, Callable[[], tuple[tuple, dict]]] = {
     "tensor": lambda: (([[1.0, 2.0]], "float32", "cpu"), {}),
