@@ -56,17 +56,16 @@ def _reduce(xp, losses, reduction):
     if losses.dtype == HALF:
         return _reduce(xp, wide(losses), reduction).astype(HALF)
     cost = xp.add.reduce(losses, None)
-    return cost / _count(losses.shape, reduction) if reduction != "sum" else cost
-
-
-def _count(shape, reduction):
-    """How many a mean divides by: the losses, or with "batchmean" the samples."""
-    return shape[0] if reduction == "batchmean" else math.prod(shape)
+    if reduction == "sum":
+        return cost
+    return cost / (losses.size if reduction == "mean" else len(losses))
 
 
 def _each(g, shape, reduction):
-    """The gradient of each single loss, a number or of the losses' ``shape``."""
-    return over(g, _count(shape, reduction)) if "mean" in reduction else g
+    """The gradient of each single loss, a number or of the losses' ``shape``: a mean divides."""
+    if reduction in ("none", "sum"):
+        return g
+    return over(g, math.prod(shape) if reduction == "mean" else shape[0])
 
 
 def _out(shape, reduction, dtype):
