@@ -15,8 +15,9 @@ from .check import gradcheck
 from .creation import arange, empty, eye, from_numpy, full, linspace, ones, rand, randint, randn, tensor, zeros
 from .errors import DeviceError, DtypeError, GradError, ShapeError
 from .functional import *  # noqa: F403
-from .module import Parameter
+from .module import Module
 from .op import Op
+from .parameter import Buffer, Parameter
 from .tape import enable_grad, is_grad_enabled, no_grad
 from .tensor import Tensor, grad
 from .version import __version__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .errors import DtypeError, ShapeError, in_words
+from .errors import DtypeError, ShapeError, UnknownSizeError, in_words
 from .op import NUMBERS, ArrayType, Op, is_float, require_fits
 from .signature import Record, Signature, new_signature, signatures
 from .tape import Node, grad_enabled, place, serials
@@ -17,7 +17,11 @@ _PLAIN_ERRORS = (ShapeError, DtypeError, OverflowError, IndexError, MemoryError)
 
 def run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
     """Compute ``op`` now, and record it if an operand requires a gradient. What every operator and function ends in."""
-    arrays, key, wanted = _look_up(op, operands)
+    try:
+        arrays, key, wanted = _look_up(op, operands)
+    except UnknownSizeError:
+        _complete(op, operands, attributes)
+        arrays, key, wanted = _look_up(op, operands)
     if attributes:  # 1, 1.0 and True are equal, and yet not the same: the types count too
         key = (*key, *attributes, *attributes.values(), *map(type, attributes.values()))
     try:
@@ -58,6 +62,18 @@ def run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
             if op.residuals:
                 _keep_residuals(node, residuals)
     return tensor
+
+
+def _complete(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> None:
+    """Fill in the parameters that wait for their size: ``infer`` finds it from the operands beside them."""
+    types = [ArrayType(x.shape, x.dtype) if isinstance(x, Tensor) else ArrayType((), type(x)) for x in operands]
+    try:
+        inputs, _ = op.infer(*types, **attributes)
+        for operand, found in zip(operands, inputs, strict=True):
+            if hasattr(operand, "complete"):
+                operand.complete(found.shape)
+    except (ShapeError, DtypeError) as error:
+        raise type(error)(f"{op.name}: {error}") from None
 
 
 def _look_up(op: type[Op], operands: tuple) -> tuple[list, tuple, int]:

@@ -27,6 +27,10 @@ class ShapeError(ValueError):
     """
 
 
+class UnknownSizeError(ShapeError):
+    """The values of a parameter whose size is not known yet."""
+
+
 class DtypeError(TypeError):
     """A dtype, or a kind of value, that the operation cannot take."""
 

@@ -8,8 +8,7 @@ from ..apply import apply
 from ..errors import ShapeError
 from ..op import spell
 from ..ops import products
-from .axes import ndim_of
-from .shape import expand_dims, squeeze, transpose
+from .shape import expand_dims, squeeze
 
 
 def matmul(a: Any, b: Any) -> Any:
@@ -70,15 +69,23 @@ def dot(a: Any, b: Any) -> Any:
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
-    """x Wᵀ + b: x (…, in), W (out, in), b (out,) -> (…, out), in one step.
+    """x Wᵀ + b: x (…, in), W (out, in), b (out,) or None -> (…, out), in one step.
 
     >>> kernel.linear(kernel.ones(1, 2), kernel.tensor([[1.0, 2.0]]), kernel.tensor([0.5]))
     tensor([[3.5]])
     """
-    if bias is None:
-        ndim_of("linear", weight)
-        return matmul(x, transpose(weight))
-    return apply(products.linear, x, weight, bias)
+    return apply(products.linear, x, weight, 0 if bias is None else bias)
+
+
+def dense(x: Any, weight: Any, bias: Any = None, first: int = 1) -> Any:
+    """x W + b: x (N, in…), W (in…, out), b (out,) or None -> (N, out), over all axes of x but the ``first`` ones.
+
+    >>> kernel.dense(kernel.ones(1, 2), kernel.tensor([[1.0], [2.0]]), kernel.tensor([0.5]))
+    tensor([[3.5]])
+    >>> kernel.dense(kernel.ones(5, 28, 28), kernel.ones(28, 28, 10)).shape
+    (5, 10)
+    """
+    return apply(products.dense, x, weight, 0 if bias is None else bias, first=first)
 
 
 def einsum(subscripts: str, *operands: Any) -> Any:
@@ -117,6 +124,7 @@ def embedding(indices: Any, weight: Any) -> Any:
 
 
 __all__ = [
+    "dense",
     "dot",
     "einsum",
     "embedding",

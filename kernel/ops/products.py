@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import functools
 import math
+from typing import Any
 
 from ..errors import DtypeError, ShapeError, show
-from ..op import BOOL, HALF, ArrayType, Op, broadcast, deliver, promote, require_float, spell, unify
+from ..op import BOOL, HALF, ArrayType, Op, broadcast, deliver, promote, require_float, require_whole, spell, unify
 from .reduce import in_dtype, wide
 from .shape import check_labels
 
@@ -111,7 +112,10 @@ class dot(Op):
 
 
 class linear(Op):
-    """x Wᵀ + b: (…, in), (out, in), (out,) -> (…, out); with ``transposed`` W is (in, out) and the output x W + b."""
+    """x Wᵀ + b: (…, in), (out, in), (out,) -> (…, out); with ``transposed`` W is (in, out) and the output x W + b.
+
+    The bias may be a number, 0 for none.
+    """
 
     onnx = "Gemm"
     reads = ("weight", "x", "")
@@ -120,9 +124,7 @@ class linear(Op):
         dtype = _arithmetic(x, weight, bias)
         require_float("the operands of linear", dtype)
         shape = (None, None) if weight.shape is None else weight.shape
-        bias_shape = (None,) if bias.shape is None else bias.shape
         _need_ndim("weight", weight, (None, None), "a linear layer has one matrix of weights.")
-        _need_ndim("bias", bias, (None,), "a linear layer has one bias for each output.")
         if x.shape == ():
             raise ShapeError(
                 "argument x should have shape (?, in), but it has shape (); give it a last axis of features."
@@ -136,12 +138,12 @@ class linear(Op):
                 f"but it has shape {spell(shape)}; weights are {'(in, out)' if transposed else '(out, in)'}."
             )
         n_in = found if n_in is None else n_in
-        n_out = unify("argument bias", bias_shape, (n_out,), f"weight has shape {spell(shape)}")[0]
+        n_out, bias = _with_bias(n_out, bias, dtype, shape)
         x_shape = None if x.shape is None else (*x.shape[:-1], n_in)
         inputs = (
             ArrayType(x_shape, dtype),
             ArrayType((n_in, n_out) if transposed else (n_out, n_in), dtype),
-            ArrayType((n_out,), dtype),
+            bias,
         )
         return inputs, (ArrayType(None if x_shape is None else (*x_shape[:-1], n_out), dtype),)
 
@@ -152,10 +154,13 @@ class linear(Op):
             y += bias
             return deliver(xp, y, out)
         y = w.dot(x.T if x.ndim == 2 else _rows(x).T)
-        y += bias[:, None]
+        if not isinstance(bias, int | float):
+            y += bias[:, None]
+        elif bias:
+            y += bias
         if x.ndim == 2:
             return y.T if out is None else deliver(xp, y.T, out)
-        return deliver(xp, y.T.reshape(*x.shape[:-1], len(bias)), out)
+        return deliver(xp, y.T.reshape(*x.shape[:-1], len(w)), out)
 
     def _x(xp, g, y, x, weight, bias, transposed=False):
         w = weight if transposed else weight.T  # (in, out)
@@ -169,6 +174,67 @@ class linear(Op):
         return xp.sum_rows(_rows(g))
 
     vjp = (_x, _weight, _bias)
+
+
+def _with_bias(n_out: int | None, bias: ArrayType, dtype: Any, weight: tuple) -> tuple[int | None, ArrayType]:
+    """The number of outputs, which a bias may know, and the bias as it computes: a number stays one."""
+    if isinstance(bias.dtype, type):
+        return n_out, bias
+    _need_ndim("bias", bias, (None,), "a linear layer has one bias for each output.")
+    shape = (None,) if bias.shape is None else bias.shape
+    (n_out,) = unify("argument bias", shape, (n_out,), f"weight has shape {spell(weight)}")
+    return n_out, ArrayType((n_out,), dtype)
+
+
+class dense(Op):
+    """x W + b over all axes of x but the ``first`` ones: (N…, in…), (in…, out), (out,) -> (N…, out).
+
+    With one axis of input this is ``linear`` transposed; images and the like need no flattening. The bias may be a
+    number, 0 for none.
+    """
+
+    reads = ("weight", "x", "")
+
+    def infer(x, weight, bias, first=1):
+        require_whole("first", first)
+        dtype = _arithmetic(x, weight, bias)
+        require_float("the operands of dense", dtype)
+        if x.shape is not None and not 0 <= first < x.ndim:
+            raise ShapeError(
+                f"argument x should have {first} axes and then those that are multiplied, but it has shape "
+                f"{spell(x.shape)}; give it a last axis of features, or map over fewer axes."
+            )
+        n_out = None if weight.shape is None else weight.shape[-1]
+        shape = weight.shape
+        if x.shape is not None:
+            wanted = (*x.shape[first:], n_out)
+            because = f"x has shape {spell(x.shape)}, of which the axes from {first} on are multiplied"
+            shape = unify("argument weight", shape, wanted, because)
+        n_out, bias = _with_bias(n_out, bias, dtype, shape)
+        if shape is None:
+            return (ArrayType(None, dtype), ArrayType(None, dtype), bias), (ArrayType(None, dtype),)
+        shape = (*shape[:-1], n_out)
+        x_shape = None if x.shape is None else (*x.shape[:first], *shape[:-1])
+        x_shape = (*(None,) * first, *shape[:-1]) if x_shape is None else x_shape
+        return (ArrayType(x_shape, dtype), ArrayType(shape, dtype), bias), (
+            ArrayType((*x_shape[:first], n_out), dtype),
+        )
+
+    def forward(xp, x, weight, bias, out=None, first=1):
+        size = math.prod(weight.shape[:-1])
+        rows, matrix = x.reshape((math.prod(x.shape[:first]), size)), weight.reshape((size, weight.shape[-1]))
+        y = linear.forward(xp, rows, matrix, bias, transposed=True)
+        return deliver(xp, y if first == 1 else y.reshape((*x.shape[:first], weight.shape[-1])), out)
+
+    def _x(xp, g, y, x, weight, bias, first=1):
+        matrix = weight.reshape((math.prod(weight.shape[:-1]), weight.shape[-1]))
+        return matrix.dot(_rows(g).T).T.reshape(x.shape)
+
+    def _weight(xp, g, y, x, weight, bias, first=1):
+        rows = x.reshape((math.prod(x.shape[:first]), math.prod(x.shape[first:])))
+        return rows.T.dot(_rows(g)).reshape(weight.shape)
+
+    vjp = (_x, _weight, lambda xp, g, y, x, weight, bias, first=1: xp.sum_rows(_rows(g)))
 
 
 def _rows(t):

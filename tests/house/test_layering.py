@@ -13,12 +13,12 @@ KERNEL = Path(__file__).resolve().parents[2] / "kernel"
 
 # A file imports from the lines above its own, and on its own line from the names to its left. A folder is one name.
 LAYERS = (
-    ("version", "errors", "xp", "strict"),
+    ("version", "tuning", "errors", "xp", "strict"),
     ("op", "ops"),
     ("apply", "functional", "metrics"),
     ("signature", "tape", "tensor", "eager", "creation", "sparse", "symbol"),
     ("executor", "graph"),
-    ("initialisers", "module", "layers", "function"),
+    ("initialisers", "parameter", "module", "layers", "function"),
     ("learners", "schedules"),
     ("trainer", "data", "serialize", "onnx", "check", "distributed", "compress", "serve"),
 )

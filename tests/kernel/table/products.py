@@ -57,8 +57,8 @@ row(
     lambda x, weight, bias, transposed=False: (
         numpy.einsum("...i,io->...o" if transposed else "...i,oi->...o", x, weight) + bias
     ),
-    lambda torch, x, weight, bias, transposed=False: torch.nn.functional.linear(
-        x, weight.T if transposed else weight, bias
+    lambda torch, x, weight, bias, transposed=False: (
+        torch.nn.functional.linear(x, weight.T if transposed else weight) + bias
     ),
     call(u(5, 3), u(4, 3), u(4)),
     call(u(3, 3), u(3, 3), u(3)),
@@ -70,6 +70,9 @@ row(
     call(u(0, 3), u(4, 3), u(4)),
     call(u(0, 2, 3), u(4, 3), u(4)),
     call(u(2, 0), u(4, 0), u(4)),
+    call(u(5, 3), u(4, 3), 0),
+    call(u(5, 3), u(3, 4), 0.5, transposed=True),
+    call(u(3), u(4, 3), 0),
     shape_error("argument weight", "(?, 3)", "(5, 3)", "(3, 4)", of=(u(5, 3), u(3, 4), u(4))),
     shape_error("argument weight", "(3, ?)", "(in, out)", of=(u(5, 3), u(4, 3), u(4)), transposed=True),
     shape_error("argument bias", "(4,)", "(5,)", of=(u(5, 3), u(4, 3), u(5))),
@@ -101,6 +104,25 @@ def _einsum(*operands: numpy.ndarray, subscripts: str) -> numpy.ndarray:
     return numpy.asarray(product).sum(axis=tuple(range(len(result), len(every))))
 
 
+row(
+    "dense",
+    lambda x, weight, bias, first=1: numpy.tensordot(x, weight, weight.ndim - 1) + bias,
+    lambda torch, x, weight, bias, first=1: torch.tensordot(x, weight, weight.ndim - 1) + bias,
+    call(u(5, 3), u(3, 4), u(4)),
+    call(u(5, 3), u(3, 4), 0),
+    call(u(5, 2, 3), u(2, 3, 4), u(4)),
+    call(u(2, 5, 3), u(3, 4), u(4), first=2),
+    call(u(2, 5, 3, 2), u(3, 2, 4), 1.5, first=2),
+    call(u(3, 2), u(3, 2, 4), u(4), first=0),
+    call(u(0, 2, 3), u(2, 3, 4), u(4)),
+    shape_error("argument weight", "(2, 3, 4)", "(3, 4)", of=(u(5, 2, 3), u(3, 4), u(4))),
+    shape_error("argument bias", "(4,)", "(5,)", of=(u(5, 3), u(3, 4), u(5))),
+    shape_error("argument x", "(5,)", "features", of=(u(5), u(3, 4), u(4))),
+    dtype_error("float", "int64", of=(whole(5, 3), whole(3, 4), whole(4))),
+    whole=False,
+    boolean=False,
+    tolerance=4,
+)
 row(
     "einsum",
     _einsum,
