@@ -9,16 +9,19 @@ The files are those of ``ops``. As a whole the module also stands in for ``xp`` 
 """
 
 from ..apply import apply
-from . import convolutions, elementwise, losses, ordering, products, reduce, shape
+from . import convolutions, elementwise, losses, ordering, products, recurrent, reduce, shape
 from .convolutions import *
 from .elementwise import *
 from .losses import *
 from .ordering import *
 from .products import *
+from .recurrent import *
 from .reduce import *
 from .rules import *
 from .shape import *
 
 __all__ = [
-    name for module in (convolutions, elementwise, losses, ordering, products, reduce, shape) for name in module.__all__
+    name
+    for module in (convolutions, elementwise, losses, ordering, products, recurrent, reduce, shape)
+    for name in module.__all__
 ]

@@ -94,6 +94,24 @@ FUNCTIONS: dict[str, Callable[[], tuple[tuple, dict]]] = {
     **dict.fromkeys(("huber_loss", "smooth_l1_loss"), lambda: ((x(), x(), 0.5, "mean"), {})),
     **dict.fromkeys(("squared_error", "cosine_distance"), lambda: ((x(), x()), {})),
     "cosine_similarity": lambda: ((x(), v(), 1, 1e-8), {}),
+    "rnn_cell": lambda: ((x(), kernel.ones(2, 4), kernel.ones(3, 4), kernel.eye(4), kernel.ones(4), "tanh"), {}),
+    "lstm_cell": lambda: (
+        (x(), kernel.ones(2, 4), kernel.ones(2, 4), kernel.ones(3, 16), kernel.ones(4, 16), kernel.ones(16)),
+        {},
+    ),
+    "gru_cell": lambda: (
+        (x(), kernel.ones(2, 4), kernel.ones(3, 12), kernel.ones(4, 8), kernel.eye(4), kernel.ones(12)),
+        {},
+    ),
+    "rnn": lambda: ((kernel.ones(5, 2, 3), None, kernel.ones(3, 4), kernel.eye(4), kernel.ones(4), "tanh"), {}),
+    "lstm": lambda: (
+        (kernel.ones(5, 2, 3), None, kernel.ones(2, 4), kernel.ones(3, 16), kernel.ones(4, 16), kernel.ones(16)),
+        {},
+    ),
+    "gru": lambda: (
+        (kernel.ones(5, 2, 3), None, kernel.ones(3, 12), kernel.ones(4, 8), kernel.eye(4), kernel.ones(12)),
+        {},
+    ),
 }
 CREATION: dict[str, Callable[[], tuple[tuple, dict]]] = {
     "tensor": lambda: (([[1.0, 2.0]], "float32", "cpu"), {}),

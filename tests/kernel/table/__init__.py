@@ -5,7 +5,18 @@ twin, sample inputs inside the domain and away from kinks, samples on the kinks 
 that must be refused with the words that the refusal must hold. ``test_table.py`` derives every test from these facts.
 """
 
-from tests.kernel.table import convolutions, elementwise, losses, ordering, pooling, products, reduce, shape
+from tests.kernel.table import (
+    convolutions,
+    elementwise,
+    losses,
+    ordering,
+    pooling,
+    products,
+    recurrent,
+    reduce,
+    shape,
+    sparse,
+)
 from tests.kernel.table.entry import TABLE, Refusal, Row, Sample, arrays_of
 
 __all__ = ["TABLE", "Refusal", "Row", "Sample", "arrays_of"]
