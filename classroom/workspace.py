@@ -280,9 +280,15 @@ def typed(*words: str | Path) -> str:
 
 
 def lab_environment(workspace: Path, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment of JupyterLab and of its kernels: progress goes to this workspace, "python3" is this Python."""
+    """The environment of JupyterLab and of its kernels: progress goes to this workspace, "python3" is this Python.
+
+    With the settings of kernel.tuning, under which large arrays are faster; the user's own are left as they are.
+    """
+    from kernel import tuning  # brings NumPy along, which no other command needs
+
     search = [str(workspace / PRIVATE / "jupyter"), *filter(None, [environ.get("JUPYTER_PATH")])]
-    return {**environ, "GRADSCHOOL_WORKSPACE": str(workspace), "JUPYTER_PATH": os.pathsep.join(search)}
+    ours = {"GRADSCHOOL_WORKSPACE": str(workspace), "JUPYTER_PATH": os.pathsep.join(search)}
+    return {**environ, **tuning.settings(environ), **ours}
 
 
 def run_lab(command: Sequence[str], environment: Mapping[str, str]) -> int:

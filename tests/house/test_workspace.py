@@ -20,6 +20,7 @@ from classroom import course
 from classroom import workspace as student_folder
 from classroom.files import write_atomically
 from classroom.workspace import Fingerprint, Step, decide
+from kernel import tuning
 from tests.house import server
 
 EXERCISES = PurePosixPath("00_first/exercises.ipynb")
@@ -391,6 +392,15 @@ def test_writing_that_fails_leaves_the_old_file_alone(tmp_path: Path, monkeypatc
     with pytest.raises(OSError, match="No space left"):
         write_atomically(target, b"new")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.txt", "old")]
+
+
+def test_notebooks_get_the_settings_for_fast_arrays(tmp_path: Path) -> None:
+    """Those of kernel.tuning, unless the user chose some; nothing that was there is lost."""
+    given = student_folder.lab_environment(tmp_path, {"HOME": "/home/ada"})
+    assert given["HOME"] == "/home/ada"
+    assert tuning.settings({}).items() <= given.items()
+    own = student_folder.lab_environment(tmp_path, {"MALLOC_TRIM_THRESHOLD_": "131072"})
+    assert {name: value for name, value in own.items() if "MALLOC" in name} == {"MALLOC_TRIM_THRESHOLD_": "131072"}
 
 
 def test_jupyterlab_opens_on_the_workspace_with_this_python(
