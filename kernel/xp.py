@@ -171,7 +171,7 @@ def _gpu(index: int) -> Device:
 
 def _numpy_namespace() -> SimpleNamespace:
     names = {name: function for name, function in vars(numpy).items() if not name.startswith("_")}
-    own = extras(numpy, numpy.add.at, lambda array: array.item())
+    own = extras(numpy, numpy.add.at, lambda array: array.item(), _scipy_csr)
 
     # NumPy takes longer to convert a Python number than to compute with an array as small as those of a lesson.
     zero = {dtype: numpy.zeros((), dtype) for dtype in map(numpy.dtype, ("f2", "f4", "f8", "u1", "i4", "i8"))}
@@ -203,13 +203,28 @@ def _numpy_namespace() -> SimpleNamespace:
     return with_apply(SimpleNamespace(**names | own | changed))
 
 
+@functools.cache
+def _scipy_csr() -> Callable | None:
+    """SciPy's sparse matrix, None without SciPy: looked for when one is first multiplied."""
+    try:
+        from scipy.sparse import csr_matrix
+    except ImportError:
+        return None
+    return csr_matrix
+
+
 def _cupy_namespace() -> SimpleNamespace:
     """One for each GPU: what ``extras`` keeps lies on the device where it was made."""
     import cupy
     import cupyx
 
+    def csr() -> Callable:
+        from cupyx.scipy.sparse import csr_matrix
+
+        return functools.partial(csr_matrix, copy=True)  # it puts the elements of a row in order, where they lie
+
     names = {name: function for name, function in vars(cupy).items() if not name.startswith("_")}
-    return with_apply(SimpleNamespace(**names | extras(cupy, cupyx.scatter_add, lambda array: array.item())))
+    return with_apply(SimpleNamespace(**names | extras(cupy, cupyx.scatter_add, lambda array: array.item(), csr)))
 
 
 def with_apply(xp: SimpleNamespace) -> SimpleNamespace:
@@ -232,11 +247,17 @@ def read_only(array: Any) -> Any:
     return array
 
 
-def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[Any], Any]) -> dict[str, Callable]:
-    """What every namespace offers beside NumPy's names, built from that library's scatter-add and scalar read.
+def extras(
+    xp: Any,
+    scatter: Callable[[Any, Any, Any], None],
+    read: Callable[[Any], Any],
+    csr: Callable[[], Callable | None] = lambda: None,
+) -> dict[str, Callable]:
+    """What every namespace offers beside NumPy's names, built from what that library does in a way of its own.
 
     ``scatter`` adds values at possibly repeated indices, where a plain ``a[i] += v`` keeps one of them; ``read`` copies
     one number to the host, which on a GPU waits for the device: an operation does so only to refuse a bad index.
+    ``csr`` finds the type of sparse matrices that is made for the library's arrays, if there is one.
     """
 
     def scatter_add(values: Any, index: tuple, shape: tuple[int, ...]) -> Any:
@@ -311,6 +332,20 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
         n = len(matrix)
         return matrix.T.dot(kept_ones(n, matrix.dtype) if n < KEPT else ones(n, matrix.dtype))
 
+    def csr_rows(indptr: Any, count: int) -> Any:
+        """The row of each of the ``count`` elements of a sparse matrix, of which ``indptr`` says where rows begin."""
+        return xp.searchsorted(indptr, positions((count,))[0], side="right") - 1
+
+    def csr_product(data: Any, indices: Any, indptr: Any, dense: Any, shape: tuple[int, int], transposed: bool) -> Any:
+        """A sparse matrix of ``shape``, or its transpose, times a dense one; work and memory go with what is stored."""
+        matrix = csr()
+        if matrix is None or not data.size or not dense.size:
+            rows = csr_rows(indptr, data.size)
+            taken, put = (rows, indices) if transposed else (indices, rows)
+            return scatter_add(data[:, None] * dense[taken], (put,), (shape[transposed], dense.shape[1]))
+        matrix = matrix((data, indices, indptr), shape=shape)
+        return (matrix.T if transposed else matrix).dot(dense)
+
     def transfer(array: Any, source: str, target: str, out: Any = None) -> Any:
         """A copy of ``array`` on another device."""
         result, place = send(array, device(source), device(target)), device(target)
@@ -322,6 +357,8 @@ def extras(xp: Any, scatter: Callable[[Any, Any, Any], None], read: Callable[[An
     return {
         "WORKSPACE": 256 * 2**20,  # bytes that an operation computing block by block may use; a cache's worth on a CPU
         "along_axis": along_axis,
+        "csr_product": csr_product,
+        "csr_rows": csr_rows,
         "gate": gate,
         "gather": gather,
         "keep": keep,

@@ -2,4 +2,15 @@
 
 from . import convolutions, elementwise, losses, ordering, pooling, products, recurrent, reduce, shape, sparse
 
-__all__ = ["convolutions", "elementwise", "losses", "ordering", "pooling", "products", "recurrent", "reduce", "shape", "sparse"]
+__all__ = [
+    "convolutions",
+    "elementwise",
+    "losses",
+    "ordering",
+    "pooling",
+    "products",
+    "recurrent",
+    "reduce",
+    "shape",
+    "sparse",
+]

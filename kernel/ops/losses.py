@@ -24,6 +24,7 @@ from ..op import (
 )
 from .elementwise import sigmoid
 from .reduce import in_dtype, norm, over, reduced, total, wide
+from .sparse import check_stored, require_matrix, require_stored
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -193,6 +194,48 @@ class soft_cross_entropy(Op):
         return -_column(g, logits.shape, reduction) * _log_softmax(xp, logits)
 
     vjp = (_logits, _target)
+
+
+class csr_cross_entropy(Op):
+    """soft_cross_entropy whose target (B, C) is a sparse matrix: data (E,), indices (E,) and indptr (B + 1,)."""
+
+    residuals = ("rows",)
+    reads = ("logits data indices rows", "logits indices rows", "", "")
+
+    def infer(logits, data, indices, indptr, shape, reduction="mean"):
+        _check_scores("logits", logits, reduction)
+        require_matrix(shape)
+        found = unify("argument logits", logits.shape, shape, f"the target has shape {spell(shape)}")
+        _need_class("logits", found)
+        _need_samples("logits", found, reduction)
+        stored, starts = require_stored(data.shape, indices, indptr, shape[0])
+        dtype = promote(logits.dtype, data.dtype)
+        inputs = (
+            ArrayType(found, dtype),
+            ArrayType(stored, dtype),
+            ArrayType(stored, indices.dtype),
+            ArrayType(starts, indptr.dtype),
+        )
+        return inputs, (_out(shape[:1], reduction, dtype),)
+
+    def forward(xp, logits, data, indices, indptr, out=None, shape=None, reduction="mean"):
+        check_stored(xp, indices, indptr, shape[1])
+        rows = xp.csr_rows(indptr, data.size)
+        each = wide(data) * _log_softmax(xp, wide(logits))[rows, indices]
+        losses = -xp.scatter_add(each, (rows,), shape[:1])
+        loss = deliver(xp, in_dtype(data.dtype, _reduce(xp, losses, reduction)), None if out is None else out[0])
+        return (loss,), (rows,)
+
+    def _logits(xp, g, y, logits, data, indices, indptr, rows, shape, reduction="mean"):
+        weight = xp.scatter_add(data, (rows,), shape[:1]).reshape(-1, 1)  # 1 for a distribution
+        target = xp.scatter_add(data, (rows, indices), shape)
+        return _column(g, shape, reduction) * (weight * xp.exp(_log_softmax(xp, logits)) - target)
+
+    def _data(xp, g, y, logits, data, indices, indptr, rows, shape, reduction="mean"):
+        share = xp.stretch(_column(g, shape, reduction), (shape[0], 1)).reshape(-1)
+        return -share[rows] * _log_softmax(xp, logits)[rows, indices]
+
+    vjp = (_logits, _data, None, None)
 
 
 class nll_loss(Op):
