@@ -1,7 +1,8 @@
-"""`python -m benchmarks`: the table of ratios to PyTorch's eager mode, and the time of `import kernel`.
+"""`python -m benchmarks`: the table of ratios to PyTorch's eager mode, peak memory, and the time of `import kernel`.
 
-The two sides run in processes of their own and take turns; a figure is the median over the turns, a ratio the median of
-one side over that of the other. Nothing else should be running on the machine.
+Four sides run in processes of their own and take turns: the kernel as it is typed and tuned, PyTorch as it comes and
+tuned. A figure is the median over the turns, a ratio the median of one side over that of the other. Nothing else should
+be running on the machine.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -18,51 +20,136 @@ import numpy
 from rich.console import Console
 from rich.table import Table
 
-from .workloads import SIDES, TARGETS
+from kernel import gpu_available, tuning
+
+from .workloads import TARGETS
 
 ROOT = Path(__file__).resolve().parent.parent
 TURN_SECONDS = 0.15
 IMPORT_TARGET_MS = 120
+MEMORY_WORKLOAD, WARM_UP = "f 1024", "f 64"
+SIDES = {
+    ("kernel", "typed"): [],
+    ("kernel", "tuned"): ["--tuned"],
+    ("torch", "default"): [],
+    ("torch", "tuned"): ["--tuned"],
+}
+PAIRS = [(ours, theirs) for ours in ("typed", "tuned") for theirs in ("default", "tuned")]
+# What a user may have set for the libraries or for malloc would be in every column.
+OURS_TO_SET = re.compile("OPENBLAS_|OMP_|MKL_|MALLOC_|GLIBC_TUNABLES|GOTO_NUM_THREADS")
+
+
+def environment(threads: int, tuned: bool) -> dict[str, str]:
+    """Without the user's settings for speed, so that "typed" is what the machine does by itself."""
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    plain = {name: value for name, value in os.environ.items() if not OURS_TO_SET.match(name)}
+    return plain | limits | (tuning.settings(plain) if tuned else {})
 
 
 class Side:
     """A running worker process."""
 
-    def __init__(self, name: str, threads: int):
-        limits = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+    def __init__(self, library: str, kind: str, threads: int, device: str = "cpu"):
+        options = SIDES[library, kind]
+        self.name = f"{library} {kind}"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", name, str(threads)],
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.worker",
+                library,
+                *options,
+                f"--threads={threads}",
+                f"--device={device}",
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env=os.environ | limits,
+            env=environment(threads, tuned=bool(options)),
         )
 
-    def seconds(self, workload: str, steps: int) -> float:
-        self.process.stdin.write(f"{workload} {steps}\n")
+    def ask(self, order: str, steps: int, workload: str) -> float:
+        """Seconds for `time`, megabytes for `memory`."""
+        self.process.stdin.write(f"{order} {steps} {workload}\n")
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if not answer:
-            raise SystemExit(f"the worker for {self.process.args[3]} ended while it ran {workload}")
+            raise SystemExit(f"the worker for {self.name} ended while it ran {workload}")
         return float(answer)
+
+    def calibrate(self, workload: str) -> int:
+        """How many steps make a turn."""
+        self.ask("time", 3, workload)  # first calls fill caches
+        once = self.ask("time", 2, workload) / 2
+        if once < TURN_SECONDS / 20:
+            once = self.ask("time", 50, workload) / 50
+        return max(1, round(TURN_SECONDS / once))
 
     def close(self) -> None:
         self.process.stdin.close()
         self.process.wait(timeout=10)
 
 
-def measure(workload: str, sides: dict[str, Side], turns: int) -> dict[str, float]:
-    """Microseconds a step, by side: the median over turns of about TURN_SECONDS each, taken alternately."""
-    steps = {}
-    for name, side in sides.items():
-        side.seconds(workload, 20)  # first calls fill caches
-        steps[name] = max(5, round(TURN_SECONDS / (side.seconds(workload, 50) / 50)))
-    times: dict[str, list[float]] = {name: [] for name in sides}
+def measure(workload: str, sides: dict[tuple, Side], turns: int) -> dict[tuple, float]:
+    """Seconds a step, by side: the median over turns of about TURN_SECONDS each, taken alternately."""
+    steps = {key: side.calibrate(workload) for key, side in sides.items()}
+    times: dict[tuple, list[float]] = {key: [] for key in sides}
     for _ in range(turns):
-        for name, side in sides.items():
-            times[name].append(side.seconds(workload, steps[name]) / steps[name] * 1e6)
-    return {name: statistics.median(values) for name, values in times.items()}
+        for key, side in sides.items():
+            times[key].append(side.ask("time", steps[key], workload) / steps[key])
+    return {key: statistics.median(values) for key, values in times.items()}
+
+
+def duration(seconds: float) -> str:
+    """Microseconds, or milliseconds from one on.
+
+    >>> duration(12.34e-6), duration(0.012345)
+    ('12.3 µs', '12.3 ms')
+    """
+    return f"{seconds * 1e6:.1f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.1f} ms"
+
+
+def verdict(workload: str, found: dict[tuple, float]) -> str:
+    """The targets of a workload, each with the pair that it names and whether it was reached."""
+    parts = []
+    for target in TARGETS[workload]:
+        ratio = found["kernel", target.kernel] / found["torch", target.torch]
+        missed = "" if ratio <= target.ratio else ", missed"
+        parts.append(f"{target.kernel} / {target.torch} ≤ {target.ratio}{missed}")
+    return "\n".join(parts)
+
+
+def speed(names: list[str], threads: int, turns: int, device: str) -> Table:
+    """The table of one number of threads, or of a GPU."""
+    title = f"{threads} thread{'s' if threads > 1 else ''}" if device == "cpu" else "GPU"
+    table = Table(title=f"{title}, one training step; ratios: kernel / torch")
+    for heading in ("workload", *map("\n".join, SIDES), *map(" /\n".join, PAIRS)):
+        table.add_column(heading, justify="left" if heading == "workload" else "right")
+    table.add_column("target, one thread" if device == "cpu" and threads == 1 else "")
+    sides = {key: Side(*key, threads, device) for key in SIDES}
+    for name in names:
+        found = measure(name, sides, turns)
+        ratios = [f"{found['kernel', ours] / found['torch', theirs]:.2f}" for ours, theirs in PAIRS]
+        last = verdict(name, found) if device == "cpu" and threads == 1 else ""
+        table.add_row(name, *(duration(found[key]) for key in SIDES), *ratios, last)
+    for side in sides.values():
+        side.close()
+    return table
+
+
+def memory() -> Table:
+    """The peak growth of a fresh process over three steps of a large workload, the code being warm from a small one."""
+    table = Table(title=f"Peak memory of a training step of {MEMORY_WORKLOAD}, beyond the prepared state, one thread")
+    found = []
+    for key in SIDES:
+        table.add_column("\n".join(key), justify="right")
+        side = Side(*key, threads=1)
+        side.ask("time", 3, WARM_UP)
+        found.append(f"{side.ask('memory', 3, MEMORY_WORKLOAD):.0f} MB")
+        side.close()
+    table.add_row(*found)
+    return table
 
 
 def import_milliseconds(turns: int = 9) -> float:
@@ -75,11 +162,25 @@ def import_milliseconds(turns: int = 9) -> float:
     return statistics.median(float(run.stdout) for run in runs)
 
 
+def openblas_core() -> str:
+    """For which processor OpenBLAS computes here, as it says itself."""
+    told = subprocess.run(
+        [sys.executable, "-c", "import numpy"],
+        env=environment(1, tuned=False) | {"OPENBLAS_VERBOSE": "2"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    core = re.search(r"Core: (\w+)", told.stderr)
+    return f"OpenBLAS for {core.group(1)}" if core else "another library than OpenBLAS"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("workloads", nargs="*", help=f"some of: {', '.join(TARGETS)} (all of them by default)")
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--turns", type=int, default=9)
+    parser.add_argument("--gpu", action="store_true", help="only the table of the GPU, which comes last otherwise")
     options = parser.parse_args()
     unknown = set(options.workloads) - set(TARGETS)
     if unknown:
@@ -90,25 +191,23 @@ def main() -> int:
     except ImportError:
         parser.error('the other side is PyTorch: pip install -e ".[test]"')
 
-    console = Console(width=100)
+    console = Console(width=132)
     console.print(
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}, "
-        f"NumPy {numpy.__version__}, torch {torch.__version__}; kernel as typed, torch default"
+        f"NumPy {numpy.__version__} ({openblas_core()}), torch {torch.__version__}"
     )
-    for threads in options.threads:
-        table = Table(
-            "workload", "kernel µs", "torch µs", "ratio", "target", title=f"{threads} thread(s), one training step"
-        )
-        sides = {name: Side(name, threads) for name in SIDES}
-        for name in names:
-            found = measure(name, sides, options.turns)
-            ratio = found["kernel"] / found["torch"]
-            target = f"≤ {TARGETS[name]}" if threads == 1 else ""
-            table.add_row(name, f"{found['kernel']:.1f}", f"{found['torch']:.1f}", f"{ratio:.2f}", target)
-        for side in sides.values():
-            side.close()
-        console.print(table)
-    console.print(f"import kernel: {import_milliseconds():.0f} ms (target ≤ {IMPORT_TARGET_MS} ms)")
+    tuned = ", ".join(f"{name}={value}" for name, value in tuning.settings({}).items())
+    console.print(f"tuned: {tuned or 'nothing to set on this system'}; torch also channels_last", highlight=False)
+    if not options.gpu:
+        for threads in options.threads:
+            console.print(speed(names, threads, options.turns, "cpu"))
+        if MEMORY_WORKLOAD in names:
+            console.print(memory() if sys.platform == "linux" else "peak memory: only Linux tells it")
+        console.print(f"import kernel: {import_milliseconds():.0f} ms (target ≤ {IMPORT_TARGET_MS} ms)")
+    if gpu_available() and torch.cuda.is_available():
+        console.print(speed(names, 1, options.turns, "cuda:0"))
+    else:
+        console.print("no GPU here" if not gpu_available() else "no GPU that torch can use here")
     return 0
 
 
