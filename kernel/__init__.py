@@ -18,6 +18,7 @@ from .functional import *  # noqa: F403
 from .module import Module
 from .op import Op
 from .parameter import Buffer, Parameter
+from .sparse import SparseTensor, sparse_csr
 from .tape import enable_grad, is_grad_enabled, no_grad
 from .tensor import Tensor, grad
 from .version import __version__

@@ -878,7 +878,8 @@ def _plain_number(name: str, argument: str, operand: Any) -> Any:
         if isinstance(operand, kind):
             return kind(operand)  # of a subclass of int, such as Size, NumPy would make an array of int64
     kind = "NumPy array" if isinstance(operand, numpy.ndarray) else type(operand).__name__
-    raise DtypeError(f"{name}: argument {argument} is a {kind}; make it a tensor first with kernel.tensor(…).")
+    how = ".to_dense()" if hasattr(operand, "to_dense") else "kernel.tensor(…)"
+    raise DtypeError(f"{name}: argument {argument} is a {kind}; make it a tensor first with {how}.")
 
 
 def _lift(array: Any, place: Any, device: Device) -> Tensor:

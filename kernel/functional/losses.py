@@ -38,6 +38,9 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Any:
     """
     if getattr(labels, "ndim", 1) != 2:
         return apply(losses.cross_entropy, logits, labels, reduction=reduction)
+    if hasattr(labels, "indptr"):
+        parts = labels.data, labels.indices, labels.indptr
+        return apply(losses.csr_cross_entropy, logits, *parts, shape=labels.shape, reduction=reduction)
     return apply(losses.soft_cross_entropy, logits, labels, reduction=reduction)
 
 

@@ -21,7 +21,12 @@ CONDA_FILES = ("environment.yml", "environment-gpu.yml")
 CONDA_NAMES = {"matplotlib": "matplotlib-base", "jupyter-client": "jupyter_client", "cupy-cuda13x": "cupy"}
 # These come from PyPI in conda environments too, and are checked among the pip lines.
 BY_PIP = {"axe-playwright-python", "playwright", "pytest-playwright"}
-IMPORTS_OF = {"yaml": "pyyaml", "rattler": "py-rattler", "axe_playwright_python": "axe-playwright-python"}
+IMPORTS_OF = {
+    "yaml": "pyyaml",
+    "rattler": "py-rattler",
+    "sklearn": "scikit-learn",
+    "axe_playwright_python": "axe-playwright-python",
+}
 OURS = {"kernel", "widgets", "classroom", "tests", "benchmarks"}
 
 
@@ -32,7 +37,7 @@ def requirements(*extras: str) -> dict[str, Requirement]:
 
 
 EVERYWHERE = requirements("test-without-torch")
-DECLARED = requirements("test-without-torch", "test", "gpu")
+DECLARED = requirements("test-without-torch", "test", "sparse", "gpu")
 
 
 def conda(file: str) -> tuple[dict[str, str], list[str]]:
