@@ -50,7 +50,7 @@ def padding_of(name: str, padding: Any, kernel: Callable[[], Any], dilation: tup
 
 def _as_images(name: str, x: Any, layout: str) -> Any:
     """Images (N, C, H, W), from whichever layout."""
-    if layout not in ("NCHW", "NHWC"):
+    if not isinstance(layout, str) or layout not in ("NCHW", "NHWC"):
         raise DtypeError(f'{name}: layout must be "NCHW" or "NHWC", but {show(layout)} came.')
     if layout == "NCHW":
         return x
@@ -206,6 +206,8 @@ def conv_transpose2d(
     """
     name = "conv_transpose2d"
     images, stride, dilation = _as_images(name, x, layout), *_steps(name, stride, dilation)
+    if ndim_of(name, images) != 4:
+        raise ShapeError(f"{name}: argument x should have shape (N, C, H, W), but it has shape {spell(x.shape)}.")
     extra, kernel = pair(name, "output_padding", output_padding), _kernel_of(name, weight)
     pads = padding_of(name, padding, lambda: kernel, dilation)
     for more, step, d in zip(extra, stride, dilation, strict=True):

@@ -164,6 +164,33 @@ def relu(x: Any) -> Any:
     return apply(elementwise.relu, x)
 
 
+def leaky_relu(x: Any, slope: float = 0.01) -> Any:
+    """x where it is positive, slope · x elsewhere.
+
+    >>> kernel.leaky_relu(kernel.tensor([-1.0, 2.0]))
+    tensor([-0.01,  2.  ])
+    """
+    return apply(elementwise.leaky_relu, x, slope=slope)
+
+
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """x where it is positive, alpha (e^x - 1) elsewhere.
+
+    >>> kernel.elu(kernel.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.    ])
+    """
+    return apply(elementwise.elu, x, alpha=alpha)
+
+
+def selu(x: Any) -> Any:
+    """1.0507 · elu(x, 1.6733): keeps mean 0 and variance 1 from layer to layer. Klambauer et al., arXiv 1706.02515.
+
+    >>> kernel.selu(kernel.tensor([-1.0, 2.0]))
+    tensor([-1.1113,  2.1014])
+    """
+    return apply(elementwise.elu, x, alpha=1.6732632423543772, scale=1.0507009873554805)
+
+
 def softplus(x: Any) -> Any:
     """log(1 + e^x), elementwise: a smooth relu, without overflow.
 
@@ -343,12 +370,14 @@ __all__ = [
     "div",
     "divide",
     "element_max",
+    "elu",
     "eq",
     "exp",
     "ge",
     "gelu",
     "gt",
     "le",
+    "leaky_relu",
     "log",
     "logical_and",
     "logical_not",
@@ -365,6 +394,7 @@ __all__ = [
     "pow",
     "power",
     "relu",
+    "selu",
     "sigmoid",
     "sign",
     "sin",

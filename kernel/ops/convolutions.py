@@ -29,8 +29,8 @@ def require_pair(what: str, value: Any, least: int) -> None:
         raise DtypeError(f"{what} must be two whole numbers, for height and width, but {show(value)} came.")
     for number in value:
         require_whole(what, number)
-        if number < least:
-            raise ShapeError(f"{what} must be {least} or more, but {show(value)} came.")
+        if not least <= number < 2**31:
+            raise ShapeError(f"{what} must be {least} or more, and below 2**31, but {show(value)} came.")
 
 
 def require_padding(value: Any) -> None:

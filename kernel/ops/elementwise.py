@@ -8,7 +8,19 @@ from typing import Any
 import numpy
 
 from ..errors import DtypeError, show
-from ..op import BOOL, DEFAULT_FLOAT, ArrayType, Op, broadcast, deliver, dtype_of, is_float, promote, require_fits
+from ..op import (
+    BOOL,
+    DEFAULT_FLOAT,
+    ArrayType,
+    Op,
+    broadcast,
+    deliver,
+    dtype_of,
+    is_float,
+    promote,
+    require_fits,
+    require_number,
+)
 
 
 def _floating(dtype: Any) -> Any:
@@ -217,7 +229,7 @@ class tanh(Unary):
 
     function = "tanh"
     onnx = "Tanh"
-    vjp = (lambda xp, g, y, x: g * (1 - y * y),)
+    vjp = (lambda xp, g, y, x: g * -(y * y - 1),)
     reads = ("y",)
 
 
@@ -249,6 +261,47 @@ class relu(Unary):
         if x.dtype == BOOL:
             raise DtypeError("a boolean is never below 0; convert it with .int() or .float().")
         return (x,), (x,)
+
+
+def _need_numbers(**options: Any) -> None:
+    for name, value in options.items():
+        require_number(name, value)
+
+
+class leaky_relu(Op):
+    """x where positive, slope · x elsewhere, where its slope is that. Maas et al., ICML 2013."""
+
+    onnx = "LeakyRelu"
+    vjp = (lambda xp, g, y, x, slope=0.01: xp.where(x > 0, g, slope * g),)
+    reads = ("x",)
+    inplace = (0,)
+
+    def infer(x, slope=0.01):
+        _need_numbers(slope=slope)
+        return Unary.infer(x)
+
+    def forward(xp, x, out=None, slope=0.01):
+        return deliver(xp, xp.where(x > 0, x, slope * x), out)
+
+
+class elu(Op):
+    """scale · x where positive, scale · alpha (e^x - 1) elsewhere. Clevert et al., arXiv 1511.07289."""
+
+    onnx = "Elu"
+    reads = ("x",)
+    inplace = (0,)
+
+    def infer(x, alpha=1.0, scale=1.0):
+        _need_numbers(alpha=alpha, scale=scale)
+        return Unary.infer(x)
+
+    def forward(xp, x, out=None, alpha=1.0, scale=1.0):
+        return deliver(xp, xp.where(x > 0, scale * x, (scale * alpha) * xp.expm1(xp.minimum(x, 0))), out)
+
+    def _x(xp, g, y, x, alpha=1.0, scale=1.0):
+        return xp.where(x > 0, scale * g, g * ((scale * alpha) * xp.exp(xp.minimum(x, 0))))
+
+    vjp = (_x,)
 
 
 class softplus(Unary):

@@ -204,8 +204,10 @@ class dense(Op):
                 f"argument x should have {first} axes and then those that are multiplied, but it has shape "
                 f"{spell(x.shape)}; give it a last axis of features, or map over fewer axes."
             )
-        n_out = None if weight.shape is None else weight.shape[-1]
         shape = weight.shape
+        if shape == ():
+            raise ShapeError("argument weight should have shape (in…, out), but it has shape ().")
+        n_out = None if shape is None else shape[-1]
         if x.shape is not None:
             wanted = (*x.shape[first:], n_out)
             because = f"x has shape {spell(x.shape)}, of which the axes from {first} on are multiplied"

@@ -22,6 +22,14 @@ def v() -> Any:
     return kernel.tensor([1.0, 2.0, 3.0])
 
 
+def signals() -> Any:
+    return kernel.ones(1, 2, 5)
+
+
+def images() -> Any:
+    return kernel.ones(1, 2, 5, 6)
+
+
 def whole() -> Any:
     return kernel.tensor([[0, 1, 2], [2, 1, 0]])
 
@@ -54,6 +62,19 @@ FUNCTIONS: dict[str, Callable[[], tuple[tuple, dict]]] = {
     "mv": lambda: ((x(), v()), {}),
     "dot": lambda: ((v(), v()), {}),
     "linear": lambda: ((x(), kernel.ones(4, 3), kernel.ones(4)), {}),
+    "dense": lambda: ((x(), kernel.ones(3, 4), kernel.ones(4), 1), {}),
+    "leaky_relu": lambda: ((x(), 0.1), {}),
+    "elu": lambda: ((x(), 0.5), {}),
+    "selu": lambda: ((x(),), {}),
+    "conv1d": lambda: ((signals(), kernel.ones(4, 2, 3), kernel.ones(4), 1, 1, 1, 1), {}),
+    "conv2d": lambda: ((images(), kernel.ones(4, 2, 3, 3), kernel.ones(4), 1, 1, 1, 1), {"layout": "NCHW"}),
+    "conv_transpose2d": lambda: (
+        (images(), kernel.ones(2, 4, 3, 3), kernel.ones(4), 2, 1, 1, 1, 1),
+        {"layout": "NCHW"},
+    ),
+    **dict.fromkeys(("max_pool1d", "avg_pool1d"), lambda: ((signals(), 2, 2, 0), {"ceil": True})),
+    **dict.fromkeys(("max_pool2d", "avg_pool2d"), lambda: ((images(), 2, 2, 0), {"ceil": True, "layout": "NCHW"})),
+    **dict.fromkeys(("global_max_pool", "global_average_pool"), lambda: ((images(),), {"layout": "NHWC"})),
     "var": lambda: ((x(), 1, 1, True), {}),
     "norm": lambda: ((x(), 2), {"axis": 1}),
     **dict.fromkeys(("max", "min"), lambda: ((x(), 1, True), {})),
@@ -112,6 +133,13 @@ FUNCTIONS: dict[str, Callable[[], tuple[tuple, dict]]] = {
         (kernel.ones(5, 2, 3), None, kernel.ones(3, 12), kernel.ones(4, 8), kernel.eye(4), kernel.ones(12)),
         {},
     ),
+    "batch_norm": lambda: (
+        (x(), kernel.ones(3), kernel.ones(3), kernel.zeros(3), kernel.ones(3), False, 0.1, 1e-5),
+        {},
+    ),
+    "batch_norm_with_statistics": lambda: ((x(), kernel.ones(3), kernel.ones(3), 1e-5), {}),
+    "layer_norm": lambda: ((x(), (3,), kernel.ones(3), kernel.ones(3), 1e-5), {}),
+    "group_norm": lambda: ((x(), 3, kernel.ones(3), kernel.ones(3), 1e-5), {}),
 }
 CREATION: dict[str, Callable[[], tuple[tuple, dict]]] = {
     "tensor": lambda: (([[1.0, 2.0]], "float32", "cpu"), {}),

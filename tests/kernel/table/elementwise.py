@@ -84,6 +84,26 @@ row("tanh", numpy.tanh, lambda torch, x: x.tanh(), *singles())
 row("sigmoid", lambda x: 1 / (1 + numpy.exp(-x)), lambda torch, x: x.sigmoid(), *singles(), kink([-700.0, 700.0]))
 row("relu", lambda x: x * (x > 0), lambda torch, x: x.relu(), *singles(away=0.1), kink([0.0, -1.0, 2.0]), boolean=False)
 row(
+    "leaky_relu",
+    lambda x, slope=0.01: numpy.maximum(x, 0) + slope * numpy.minimum(x, 0),
+    lambda torch, x, slope=0.01: torch.nn.functional.leaky_relu(x, slope),
+    *singles(away=0.1),
+    call(u(5, away=0.1), slope=0.3),
+    kink([0.0, -1.0, 2.0]),
+    dtype_error("slope", "number", "'0'", of=(u(3),), slope="0"),
+)
+row(
+    "elu",
+    lambda x, alpha=1.0, scale=1.0: scale * (numpy.maximum(x, 0) + alpha * (numpy.exp(numpy.minimum(x, 0)) - 1)),
+    lambda torch, x, alpha=1.0, scale=1.0: scale * torch.nn.functional.elu(x, alpha),
+    *singles(away=0.1),
+    call(u(5, away=0.1), alpha=1.5, scale=1.1),
+    kink([0.0, -1.0, 2.0]),
+    kink([700.0, -700.0]),
+    dtype_error("alpha", "number", of=(u(3),), alpha=None),
+    tolerance=4,
+)
+row(
     "softplus",
     lambda x: numpy.log1p(numpy.exp(x)),
     lambda torch, x: torch.nn.functional.softplus(x, threshold=1e9 if x.numel() and x.max() < 50 else 50),
