@@ -1,11 +1,24 @@
 """The operations, by family. Importing this package registers all of them."""
 
-from . import convolutions, elementwise, losses, ordering, pooling, products, recurrent, reduce, shape, sparse
+from . import (
+    convolutions,
+    elementwise,
+    losses,
+    normalisation,
+    ordering,
+    pooling,
+    products,
+    recurrent,
+    reduce,
+    shape,
+    sparse,
+)
 
 __all__ = [
     "convolutions",
     "elementwise",
     "losses",
+    "normalisation",
     "ordering",
     "pooling",
     "products",
