@@ -9,15 +9,17 @@
 
 import numpy as _numpy
 
-from . import eager, errors, functional, initialisers, op, ops, tape, xp
+from . import eager, errors, functional, initialisers, layers, op, ops, tape, xp
 from .apply import apply
 from .check import gradcheck
 from .creation import arange, empty, eye, from_numpy, full, linspace, ones, rand, randint, randn, tensor, zeros
-from .errors import DeviceError, DtypeError, GradError, ShapeError
+from .errors import DeviceError, DtypeError, FileError, GradError, ShapeError, UnknownSizeError
 from .functional import *  # noqa: F403
+from .metrics import *  # noqa: F403
 from .module import Module
 from .op import Op
 from .parameter import Buffer, Parameter
+from .serialize import load, save
 from .sparse import SparseTensor, sparse_csr
 from .tape import enable_grad, is_grad_enabled, no_grad
 from .tensor import Tensor, grad

@@ -43,6 +43,10 @@ class GradError(RuntimeError):
     """A gradient that does not exist or can no longer be computed."""
 
 
+class FileError(ValueError):
+    """A file that cannot be read or written, or that holds no weights, or damaged ones."""
+
+
 def in_words(name: str, error: Exception) -> Exception:
     """An error of ``forward`` as a sentence that begins with the operation's name."""
     if isinstance(error, OverflowError):

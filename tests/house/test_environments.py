@@ -37,7 +37,7 @@ def requirements(*extras: str) -> dict[str, Requirement]:
 
 
 EVERYWHERE = requirements("test-without-torch")
-DECLARED = requirements("test-without-torch", "test", "sparse", "gpu")
+DECLARED = requirements("test-without-torch", "test", "gpu")
 
 
 def conda(file: str) -> tuple[dict[str, str], list[str]]:

@@ -1,0 +1,175 @@
+"""Weights in files: safetensors, which hold numbers and names and nothing that could run.
+
+Beside the numbers a file says which version of this format it is, what the model looked like and what it took and gave,
+so that whoever opens it knows what to feed. Files of other programs load too, if they are safetensors.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy
+
+from .creation import tensor
+from .errors import DtypeError, FileError, show
+from .module import Module
+from .op import DTYPES
+from .tensor import Tensor
+
+FORMAT, VERSION = "gradschool", 1
+_FOREIGN = {
+    b"PK\x03\x04": "a zip archive, as torch.save or numpy.savez make them",
+    b"\x80": "a pickle",
+    b"\x89HDF": "an HDF5 file, as Keras makes them",
+    b"\x93NUMPY": "a NumPy array",
+}
+
+
+class Header(NamedTuple):
+    """What a file of weights says about itself."""
+
+    version: int | None  # of this format; None in a file of another program
+    model: str  # how the model printed itself
+    types: str  # what it took and gave: Dense(Tensor[5]) -> Tensor[2]
+    shapes: dict[str, tuple[int, ...]]
+
+
+def save(model: Module | Mapping[str, Tensor], path: str | os.PathLike) -> None:
+    """Write the parameters and buffers of a module, or a state dict, to a safetensors file.
+
+    The file is written beside its place and then moved there, so that what was there before is lost only when the new
+    one is whole. On every device the numbers are saved in row-major order.
+
+    Raises DtypeError for anything else than a module or {name: tensor}, UnknownSizeError while the module has
+    parameters without a size.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> layer = kernel.layers.Linear(2, 3)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     kernel.save(layer, Path(folder, "layer.safetensors"))
+    ...     _ = kernel.load(Path(folder, "layer.safetensors"), into=kernel.layers.Linear(2, 3))
+    """
+    library = _library("save")
+    is_module = isinstance(model, Module)
+    if not is_module and not (isinstance(model, Mapping) and all(isinstance(v, Tensor) for v in model.values())):
+        raise DtypeError(f"save: a module or a state dict {{name: tensor}} was expected, but {show(model)} came.")
+    state = model.state_dict() if is_module else model
+    arrays = {name: numpy.ascontiguousarray(value.detach().cpu().numpy()) for name, value in state.items()}
+    about = {"format": FORMAT, "version": str(VERSION)}
+    if is_module:
+        about |= {"model": repr(model), "types": model.types}
+    data = library.numpy.save(arrays, metadata=about)
+    place = _path("save", path)
+    try:
+        handle, scratch = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
+    except OSError as error:
+        raise FileError(f"save: {place} cannot be written: {error.strerror}.") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.replace(scratch, place)
+    except OSError as error:
+        Path(scratch).unlink(missing_ok=True)
+        raise FileError(f"save: {place} cannot be written: {error.strerror}.") from None
+
+
+def load(path: str | os.PathLike, into: Module | None = None, strict: bool = True) -> dict[str, Tensor]:
+    """The state dict in a safetensors file; with ``into`` a module takes it over as well, all of it or nothing.
+
+    Raises FileError, in words, for a file that is missing, damaged, cut off, of another kind or of a newer version, and
+    ShapeError where it does not fit the module; nothing is loaded then.
+    """
+    if into is not None and not isinstance(into, Module):
+        raise DtypeError(f"load: into must be a module, but {show(into)} came.")
+    place = _path("load", path)
+    with _opened("load", place) as file:
+        _check_version(place, file.metadata() or {})
+        state = {name: _read(place, file, name) for name in list(file.keys())}
+    if into is not None:
+        into.load_state_dict(state, strict)
+    return state
+
+
+def header(path: str | os.PathLike) -> Header:
+    """What a file of weights says about itself, without reading the numbers.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> layer = kernel.layers.Linear(2, 3)
+    >>> _ = layer(kernel.ones(1, 2))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     kernel.save(layer, Path(folder, "layer.safetensors"))
+    ...     kernel.serialize.header(Path(folder, "layer.safetensors")).types
+    'Linear(Tensor[2]) -> Tensor[3]'
+    """
+    place = _path("header", path)
+    with _opened("header", place) as file:
+        about = file.metadata() or {}
+        shapes = {name: tuple(file.get_slice(name).get_shape()) for name in list(file.keys())}
+    version = int(about["version"]) if _is_ours(about) else None
+    return Header(version, about.get("model", ""), about.get("types", ""), shapes)
+
+
+def _library(name: str) -> Any:
+    try:
+        import safetensors
+        import safetensors.numpy
+    except ImportError:
+        raise FileError(
+            f"{name}: weights are kept in safetensors files; install it: pip install safetensors."
+        ) from None
+    return safetensors
+
+
+def _path(name: str, path: Any) -> Path:
+    if not isinstance(path, str | os.PathLike):
+        raise DtypeError(f"{name}: a path was expected, but {show(path)} came.")
+    return Path(path)
+
+
+def _opened(name: str, path: Path) -> Any:
+    library = _library(name)
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+        return library.safe_open(path, framework="numpy")
+    except OSError as error:
+        raise FileError(f"{name}: {path} cannot be read: {error.strerror or error}.") from None
+    except library.SafetensorError as error:
+        for magic, what in _FOREIGN.items():
+            if start.startswith(magic):
+                raise FileError(
+                    f"{name}: {path} is {what}, not a safetensors file; nothing was loaded. Save it as safetensors in "
+                    "the program that made it."
+                ) from None
+        raise FileError(
+            f"{name}: {path} is no safetensors file, or is damaged or cut off ({error}); nothing was loaded."
+        ) from None
+
+
+def _is_ours(about: Mapping[str, str]) -> bool:
+    return about.get("format") == FORMAT and about.get("version", "").isdigit()
+
+
+def _check_version(path: Path, about: Mapping[str, str]) -> None:
+    if _is_ours(about) and int(about["version"]) > VERSION:
+        raise FileError(
+            f"load: {path} is of version {about['version']} of the format, and this kernel reads up to {VERSION}; "
+            "nothing was loaded. Update gradschool."
+        )
+
+
+def _read(path: Path, file: Any, name: str) -> Tensor:
+    kind = file.get_slice(name).get_dtype()
+    known = {"F16", "F32", "F64", "U8", "I32", "I64", "BOOL"}
+    if kind not in known:
+        raise FileError(
+            f"load: {path} holds {name} in {kind}, which no tensor here can have; nothing was loaded. There are "
+            f"{', '.join(map(str, DTYPES))}."
+        )
+    return tensor(file.get_tensor(name))
