@@ -40,6 +40,9 @@ class SparseTensor:
     ndim = 2
 
     def __init__(self, data: Tensor, indices: Tensor, indptr: Tensor, shape: tuple[int, int]):
+        for name, tensor in (("data", data), ("indices", indices), ("indptr", indptr)):
+            if not isinstance(tensor, Tensor):
+                raise DtypeError(f"sparse_csr: {name} should be a kernel tensor, but {show(tensor)} came.")
         try:
             require_matrix(shape)
             require_stored(data.shape, indices, indptr, shape[0])

@@ -237,7 +237,7 @@ def class_indices(name: str, output: Any, target: Any) -> Any:
         return target
     if ndim_of(name, output) == 2 and target.shape != output.shape:
         raise ShapeError(
-            f"{name}: argument target should have shape {spell(output.shape)} or {spell(output.shape[:1])}, but it has "
+            f"{name}: the labels should have shape {spell(output.shape)} or {spell(output.shape[:1])}, but they have "
             f"shape {spell(target.shape)}."
         )
     return argmax(target, 1)

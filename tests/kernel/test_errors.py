@@ -159,6 +159,14 @@ CREATION: dict[str, Callable[[], tuple[tuple, dict]]] = {
     "grad": lambda: ((x().requires_grad_().sum(), x().requires_grad_()), {}),
     "Parameter": lambda: (([1.0],), {}),
 }
+METRICS: dict[str, Callable[[], tuple[tuple, dict]]] = {
+    "accuracy": lambda: ((x(), labels()), {}),
+    "confusion_matrix": lambda: ((x(), labels(), 3), {}),
+    **dict.fromkeys(("precision", "recall", "f1_score"), lambda: ((truth()[0], truth()[1], "macro"), {})),
+    **dict.fromkeys(("precision_recall_curve", "roc_curve", "pr_auc", "roc_auc"), lambda: ((x()[0], truth()[0]), {})),
+    "sparse_csr": lambda: ((([1.0, 2.0], [0, 2], [0, 1, 2]), (2, 3), "float64", "cpu"), {}),
+    "SparseTensor": lambda: ((v(), whole()[0], kernel.tensor([0, 2, 3]), (2, 3)), {}),
+}
 METHODS: dict[str, Callable[[], tuple[tuple, dict]]] = {
     "view": lambda: ((3, 2), {}),
     "astype": lambda: (("float64",), {}),
@@ -228,7 +236,7 @@ def in_words(error: BaseException) -> bool:
 
 def attempts() -> list:
     found = []
-    for kind, table in (("function", FUNCTIONS), ("creation", CREATION), ("method", METHODS)):
+    for kind, table in (("function", FUNCTIONS), ("creation", CREATION), ("metric", METRICS), ("method", METHODS)):
         for name, make in table.items():
             positional, keywords = make()
             places = [*range(len(positional)), *keywords]
@@ -253,13 +261,14 @@ RECEIVERS: dict[str, Callable[[], Any]] = {
 def test_every_public_function_is_tried():
     assert set(FUNCTIONS) == set(kernel.functional.__all__)
     names = {name for name in dir(kernel) if not name.startswith("_")}
-    assert set(FUNCTIONS) | set(CREATION) <= names
+    assert set(FUNCTIONS) | set(CREATION) | set(METRICS) <= names
+    assert set(kernel.metrics.__all__) <= set(METRICS)
 
 
-@pytest.mark.parametrize("name", [*FUNCTIONS, *CREATION])
+@pytest.mark.parametrize("name", [*FUNCTIONS, *CREATION, *METRICS])
 def test_the_good_call_is_good(name: str):
     if name != "grad":  # its good call is one that does not depend on the input
-        positional, keywords = (FUNCTIONS | CREATION)[name]()
+        positional, keywords = (FUNCTIONS | CREATION | METRICS)[name]()
         getattr(kernel, name)(*positional, **keywords)
 
 

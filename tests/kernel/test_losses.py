@@ -93,7 +93,7 @@ def test_classification_error_takes_the_label_in_any_form() -> None:
     for target in (labels, kernel.one_hot(labels, 3), labels.int()):
         assert kernel.classification_error(scores, target).tolist() == [0, 1, 0]
         assert kernel.classification_error(scores, target, top_n=2).item() == 0
-    with pytest.raises(kernel.ShapeError, match=r"^classification_error: argument target .*\(3, 4\)"):
+    with pytest.raises(kernel.ShapeError, match=r"^classification_error: the labels .*\(3, 4\)"):
         kernel.classification_error(scores, kernel.ones(3, 4))
 
 

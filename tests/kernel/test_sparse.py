@@ -249,7 +249,7 @@ def test_what_is_no_matrix_is_refused_in_words(make: Any, error: type[Exception]
         (lambda x: x[kernel.tensor([0.0])], DtypeError, ("slice", "whole numbers")),
         (lambda x: x.sum(2), ShapeError, ("axis 2",)),
         (lambda x: kernel.cross_entropy(kernel.ones(6, 7), x), ShapeError, ("logits", "(6, 8)", "(6, 7)")),
-        (lambda x: kernel.classification_error(kernel.ones(6, 7), x), ShapeError, ("target", "(6, 7)", "(6, 8)")),
+        (lambda x: kernel.classification_error(kernel.ones(6, 7), x), ShapeError, ("labels", "(6, 7)", "(6, 8)")),
         (lambda x: SparseTensor.one_hot(kernel.tensor([1.5]), 3), DtypeError, ("labels", "whole numbers")),
         (lambda x: SparseTensor.one_hot(kernel.tensor([3]), 3), ShapeError, ("3", "0 to 2")),
         (lambda x: SparseTensor.one_hot(kernel.tensor([1]), "3"), DtypeError, ("classes", "'3'")),
