@@ -38,6 +38,7 @@ from .convolutional import (
     MaxPooling,
 )
 from .dense import Dense, Embedding, Linear
+from .normalisation import BatchNorm, BatchNormalization, GroupNorm, LayerNorm, LayerNormalization
 from .options import default_options
 
 __all__ = [
@@ -47,6 +48,8 @@ __all__ = [
     "Activation",
     "AveragePooling",
     "AvgPool2d",
+    "BatchNorm",
+    "BatchNormalization",
     "Concat",
     "Conv1d",
     "Conv2d",
@@ -62,7 +65,10 @@ __all__ = [
     "For",
     "GlobalAveragePooling",
     "GlobalMaxPooling",
+    "GroupNorm",
     "Identity",
+    "LayerNorm",
+    "LayerNormalization",
     "LeakyReLU",
     "Linear",
     "LogSoftmax",
