@@ -9,10 +9,11 @@ The files are those of ``ops``. As a whole the module also stands in for ``xp`` 
 """
 
 from ..apply import apply
-from . import convolutions, elementwise, losses, normalisation, ordering, products, recurrent, reduce, shape
+from . import convolutions, elementwise, losses, noise, normalisation, ordering, products, recurrent, reduce, shape
 from .convolutions import *
 from .elementwise import *
 from .losses import *
+from .noise import *
 from .normalisation import *
 from .ordering import *
 from .products import *
@@ -23,6 +24,17 @@ from .shape import *
 
 __all__ = [
     name
-    for module in (convolutions, elementwise, losses, normalisation, ordering, products, recurrent, reduce, shape)
+    for module in (
+        convolutions,
+        elementwise,
+        losses,
+        noise,
+        normalisation,
+        ordering,
+        products,
+        recurrent,
+        reduce,
+        shape,
+    )
     for name in module.__all__
 ]

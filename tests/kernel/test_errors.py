@@ -140,6 +140,7 @@ FUNCTIONS: dict[str, Callable[[], tuple[tuple, dict]]] = {
     "batch_norm_with_statistics": lambda: ((x(), kernel.ones(3), kernel.ones(3), 1e-5), {}),
     "layer_norm": lambda: ((x(), (3,), kernel.ones(3), kernel.ones(3), 1e-5), {}),
     "group_norm": lambda: ((x(), 3, kernel.ones(3), kernel.ones(3), 1e-5), {}),
+    "dropout": lambda: ((x(), 0.25), {"training": True, "seed": 3, "generator": kernel.Generator(0)}),
 }
 CREATION: dict[str, Callable[[], tuple[tuple, dict]]] = {
     "tensor": lambda: (([[1.0, 2.0]], "float32", "cpu"), {}),

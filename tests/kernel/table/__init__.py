@@ -9,6 +9,7 @@ from tests.kernel.table import (
     convolutions,
     elementwise,
     losses,
+    noise,
     normalisation,
     ordering,
     pooling,
