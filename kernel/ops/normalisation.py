@@ -156,7 +156,7 @@ class batch_norm(Op):
 
 def _memory_order(x):
     """The axes from the slowest to the fastest in memory."""
-    return sorted(range(x.ndim), key=lambda axis: -x.strides[axis])
+    return tuple(sorted(range(x.ndim), key=lambda axis: -x.strides[axis]))
 
 
 def _by_channel(x, order):
@@ -168,14 +168,15 @@ def _by_channel(x, order):
 
 def _restored(values, shape, order):
     """(outer, C, inner) back in the axes of ``shape``, without moving anything."""
-    places = sorted(range(len(order)), key=order.__getitem__)
-    return values.reshape([shape[axis] for axis in order]).transpose(places)
+    places = tuple(sorted(range(len(order)), key=order.__getitem__))
+    return values.reshape(tuple(shape[axis] for axis in order)).transpose(places)
 
 
 def _sums(xp, x):
     """(outer, C, inner) -> (C,), as products with ones."""
     outer, channels, inner = x.shape
-    return xp.sum_rows(xp.sum_rows(x.reshape(outer * channels, inner).T).reshape(outer, channels))
+    rows = xp.sum_rows(x.reshape(outer * channels, inner).T)
+    return rows if outer == 1 else xp.sum_rows(rows.reshape(outer, channels))
 
 
 def _sums_of_products(xp, x, y):
@@ -184,7 +185,8 @@ def _sums_of_products(xp, x, y):
     if inner == 1:  # no run of memory to multiply along
         return _sums(xp, x * y)
     rows = outer * channels
-    return xp.sum_rows(xp.matmul(x.reshape(rows, 1, inner), y.reshape(rows, inner, 1)).reshape(outer, channels))
+    products = xp.matmul(x.reshape(rows, 1, inner), y.reshape(rows, inner, 1))
+    return products.reshape(rows) if outer == 1 else xp.sum_rows(products.reshape(outer, channels))
 
 
 class layer_norm(Op):
