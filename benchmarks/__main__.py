@@ -126,13 +126,15 @@ def speed(names: list[str], threads: int, turns: int, device: str) -> Table:
     table = Table(title=f"{title}, one training step; ratios: kernel / torch")
     for heading in ("workload", *map("\n".join, SIDES), *map(" /\n".join, PAIRS)):
         table.add_column(heading, justify="left" if heading == "workload" else "right")
-    table.add_column("target, one thread" if device == "cpu" and threads == 1 else "")
+    judged = device == "cpu" and threads == 1
+    if judged:
+        table.add_column("target")
     sides = {key: Side(*key, threads, device) for key in SIDES}
     for name in names:
         found = measure(name, sides, turns)
         ratios = [f"{found['kernel', ours] / found['torch', theirs]:.2f}" for ours, theirs in PAIRS]
-        last = verdict(name, found) if device == "cpu" and threads == 1 else ""
-        table.add_row(name, *(duration(found[key]) for key in SIDES), *ratios, last)
+        last = [verdict(name, found)] if judged else []
+        table.add_row(name, *(duration(found[key]) for key in SIDES), *ratios, *last)
     for side in sides.values():
         side.close()
     return table

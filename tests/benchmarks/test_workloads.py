@@ -1,6 +1,5 @@
 """The two sides of every benchmark do the same arithmetic: else their times could not be compared."""
 
-import numpy as np
 import pytest
 
 from benchmarks import kernel_side
@@ -18,16 +17,18 @@ def test_both_sides_reach_the_same_parameters(name, tuned):
 
     chance = WITHOUT_CHANCE.get(name, {})
     ours, theirs = kernel_side.workloads("cpu")[name](**chance), torch_side.workloads("cpu", tuned)[name](**chance)
-    begin = [p.detach().numpy().copy() for p in kernel_side.workloads("cpu")[name](**chance)()]
-    for _ in range(5):
+    first = [p.detach().numpy().copy() for p in ours()]
+    theirs()
+    for _ in range(4):
         mine, other = ours(), theirs()
     mine, other = ([p.detach().numpy() for p in params] for params in (mine, other))
-    moved = [abs(p - q).max() > 1e-5 for p, q in zip(mine, begin, strict=True)]
-    assert any(moved)
+    moves = [abs(p - q).max() for p, q in zip(mine, first, strict=True)]
     if name in GATES:
         mine = [*(as_torch_has_it(array, GATES[name]) for array in mine[:-2]), *mine[-2:]]
-    for p, q in zip(mine, other, strict=True):
-        np.testing.assert_allclose(p, q, rtol=1e-4, atol=1e-6)
+    # Rounding may open a relu on one side only, so it is the way gone that decides what is little.
+    for p, q, move in zip(mine, other, moves, strict=True):
+        assert move > 1e-5
+        assert abs(p - q).max() < 0.01 * move
 
 
 @pytest.mark.oracle
