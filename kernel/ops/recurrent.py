@@ -129,9 +129,11 @@ def _incoming(xp, g):
     return xp.ascontiguousarray(sequence.transpose(0, 2, 1)), *(part.T.copy() for part in last)
 
 
-def _over_time(xp, slabs):
-    """(T, rows, N) -> (rows, T · N), for a product over all steps."""
-    return xp.ascontiguousarray(slabs.transpose(1, 0, 2)).reshape(slabs.shape[1], -1)
+def _over_time(xp, joined, deltas):
+    """The gradient of all weights: what the steps multiplied, with the gradients of what came out, in one product."""
+    rows, columns = joined.shape[1], deltas.shape[1]
+    inputs = xp.ascontiguousarray(joined[:-1].transpose(1, 0, 2)).reshape(rows, -1)
+    return inputs.dot(xp.ascontiguousarray(deltas.transpose(0, 2, 1)).reshape(-1, columns))
 
 
 def _to_inputs(xp, weight, deltas):
@@ -163,7 +165,7 @@ class rnn(Op):
         product, squash = weights.T, xp.rectify if activation == "relu" else xp.tanh
         for t in range(len(x)):
             state = joined[t + 1, :k]
-            xp.dot(product, joined[t], out=state)
+            product.dot(joined[t], out=state)
             squash(state, out=state)
             if activation == "sigmoid":
                 state *= 0.5
@@ -183,8 +185,8 @@ class rnn(Op):
             delta = deltas[t]
             back += incoming[t]
             delta *= back
-            xp.dot(recurrent, delta, out=back)
-        return deltas, _over_time(xp, deltas).dot(_over_time(xp, joined[:-1]).T).T, back
+            recurrent.dot(delta, out=back)
+        return deltas, _over_time(xp, joined, deltas), back
 
     vjp = (
         lambda xp, g, y, x, hidden, weight, *_, **__: _to_inputs(xp, weight, g[0]),
@@ -216,7 +218,8 @@ class lstm(Op):
         x, hidden, cell, weight, recurrent, bias = _widened(x, hidden, cell, weight, recurrent, bias)
         steps, n, _ = x.shape
         joined = _joined(xp, x, hidden, k)
-        gates = xp.empty((steps, 4, k, n), x.dtype)
+        stacked = xp.empty((steps, 4 * k, n), x.dtype)
+        gates = stacked.reshape(steps, 4, k, n)
         cells = xp.empty((steps + 1, k, n), x.dtype)
         squashed = xp.empty((steps, k, n), x.dtype)
         cells[0] = _slab(cell)
@@ -228,7 +231,7 @@ class lstm(Op):
         added = xp.empty((k, n), x.dtype)
         for t in range(steps):
             gate, after = gates[t], cells[t + 1]
-            xp.dot(product, joined[t], out=gate.reshape(4 * k, n))
+            product.dot(joined[t], out=stacked[t])
             xp.tanh(gate, out=gate)
             for logistic in (gate[0], gate[2:]):
                 logistic *= half
@@ -251,6 +254,7 @@ class lstm(Op):
             slope = deltas[:, j]
             xp.subtract(1 if j == 1 else gates[:, j], slope, out=slope)
             slope *= partner
+        stacked = deltas.reshape(steps, 4 * k, n)
         through = squashed * squashed
         xp.subtract(1, through, out=through)
         through *= shown
@@ -264,9 +268,8 @@ class lstm(Op):
             first *= back_cell
             last *= back
             back_cell *= kept[t]
-            xp.dot(recurrent, delta.reshape(4 * k, n), out=back)
-        deltas = deltas.reshape(steps, 4 * k, n)
-        return deltas, _over_time(xp, deltas).dot(_over_time(xp, joined[:-1]).T).T, back, back_cell
+            recurrent.dot(stacked[t], out=back)
+        return stacked, _over_time(xp, joined, stacked), back, back_cell
 
     vjp = (
         lambda xp, g, y, x, hidden, cell, weight, *_: _to_inputs(xp, weight, g[0]),
@@ -309,12 +312,12 @@ class gru(Op):
         opening, proposing = opening.T, proposing.T
         for t in range(steps):
             before, gate, new = joined[t, :k], gates[t, : 2 * k], gates[t, 2 * k :]
-            xp.dot(opening, joined[t, :below], out=gate)
+            opening.dot(joined[t, :below], out=gate)
             xp.tanh(gate, out=gate)
             gate *= 0.5
             gate += 0.5
             xp.multiply(before, gate[k:], out=joined[t, below:])
-            xp.dot(proposing, joined[t, k:], out=new)
+            proposing.dot(joined[t, k:], out=new)
             xp.tanh(new, out=new)
             after = joined[t + 1, :k]
             xp.subtract(before, new, out=after)
@@ -340,15 +343,15 @@ class gru(Op):
             back += incoming[t]
             delta[:k] *= back
             delta[2 * k :] *= back
-            xp.dot(candidate, delta[2 * k :], out=added)
+            candidate.dot(delta[2 * k :], out=added)
             delta[k : 2 * k] *= added
             added *= reset[t]
             back *= keep[t]
             back += added
-            xp.dot(recurrent, delta[: 2 * k], out=added)
+            recurrent.dot(delta[: 2 * k], out=added)
             back += added
-        rows, columns = _over_time(xp, joined[:-1]), _over_time(xp, deltas).T
-        return deltas, rows[:below].dot(columns[:, : 2 * k]), rows[k:].dot(columns[:, 2 * k :]), back
+        opening = _over_time(xp, joined[:, :below], deltas[:, : 2 * k])
+        return deltas, opening, _over_time(xp, joined[:, k:], deltas[:, 2 * k :]), back
 
     vjp = (
         lambda xp, g, y, x, hidden, weight, *_: _to_inputs(xp, weight, g[0]),
