@@ -176,14 +176,13 @@ def _numpy_namespace() -> SimpleNamespace:
     # NumPy takes longer to convert a Python number than to compute with an array as small as those of a lesson.
     zero = {dtype: numpy.zeros((), dtype) for dtype in map(numpy.dtype, ("f2", "f4", "f8", "u1", "i4", "i8"))}
     whole = {numpy.dtype(f"f{size}"): f"i{size}" for size in (2, 4, 8)}
+    infinity = {dtype: numpy.full((), numpy.inf, dtype) for dtype in map(numpy.dtype, ("f2", "f4", "f8"))}
 
     def rectify(x: numpy.ndarray, out: numpy.ndarray | None = None) -> numpy.ndarray:
         """max(x, 0). NumPy's maximum uses vector instructions for two arrays, not for an array and a number."""
-        if x.size < 2048:
+        if x.size < 2048 or x.dtype.kind != "f":
             return numpy.maximum(x, zero[x.dtype], out=out)
-        zeros = numpy.empty_like(x)
-        zeros.fill(0)
-        return numpy.maximum(x, zeros, out=out)
+        return x.clip(zero[x.dtype], infinity[x.dtype], out=out)
 
     def gate(g: numpy.ndarray, y: numpy.ndarray) -> numpy.ndarray:
         """0 where y <= 0, else g."""
@@ -191,7 +190,9 @@ def _numpy_namespace() -> SimpleNamespace:
         closed = y <= nothing
         if g.size < 2048:
             return numpy.where(closed, nothing, g)
-        return keep(g, numpy.logical_not(closed, out=closed))
+        bits = closed.view("i1")
+        bits -= 1  # no bit where closed, every bit elsewhere
+        return numpy.bitwise_and(g.view(whole[g.dtype]), bits).view(g.dtype)
 
     def keep(g: numpy.ndarray, chosen: numpy.ndarray) -> numpy.ndarray:
         """g where chosen, 0 elsewhere. On large arrays NumPy's where is ten times slower than a choice bit by bit."""

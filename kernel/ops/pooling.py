@@ -8,6 +8,7 @@ beyond the images, but it must begin inside them or in the padding before them.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy
@@ -78,14 +79,21 @@ def _reach(count: Pair, size: Pair, kernel: Pair, stride: Pair, padding: Padding
     )
 
 
-def _spread(xp: Any, parts: Any, size: Pair, kernel: Pair, stride: Pair, reach: Padding, like: Any) -> Any:
-    """Batch-first images of ``size`` to which, for each position of the window, the next of ``parts`` is added."""
+def _channels(xp: Any, images: Any) -> Iterator[slice]:
+    """The channels, as many at a time as keep within the workspace: the windows look at each number again and again."""
+    step = max(1, xp.WORKSPACE // max(1, math.prod(images.shape[1:]) * images.dtype.itemsize))
+    return (slice(start, start + step) for start in range(0, len(images), step))
+
+
+def _spread(xp: Any, part: Callable, size: Pair, kernel: Pair, stride: Pair, reach: Padding, like: Any) -> Any:
+    """Batch-first images of ``size``: to what window position k sees of channels c, ``part(k, c)`` is added."""
     channels, *count, batch = like.shape
     shape = tuple(s + sum(pad) for s, pad in zip(size, reach, strict=True))
     images = xp.zeros((channels, *shape, batch), like.dtype)
-    for at, part in zip(positions(kernel), parts, strict=True):
-        seen = window(images, at, tuple(count), stride)
-        seen += part
+    for some in _channels(xp, images):
+        for k, at in enumerate(positions(kernel)):
+            seen = window(images[some], at, tuple(count), stride)
+            seen += part(k, some)
     return unpadded(images, reach, size)
 
 
@@ -102,13 +110,18 @@ class max_pool2d(Op):
     def forward(xp, x, out=None, kernel=None, stride=None, padding=((0, 0), (0, 0)), ceil=False):
         count = _places(x.shape[2:], kernel, stride, padding, ceil)
         images = padded(xp, x, _reach(count, x.shape[2:], kernel, stride, padding), -math.inf)
-        first, *others = (window(images, at, count, stride) for at in positions(kernel))
-        y = first.copy()
-        chosen = xp.zeros(y.shape, "uint8" if len(others) < 256 else "int32")
-        for k, seen in enumerate(others, 1):
-            xp.maximum(chosen, xp.multiply(seen > y, k, dtype=chosen.dtype), out=chosen)
-            xp.maximum(y, seen, out=y)
-        y = batch_first(y)
+        largest = xp.empty((len(images), *count, len(x)), x.dtype)
+        chosen = xp.zeros(largest.shape, "uint8" if math.prod(kernel) <= 256 else "int32")
+        for some in _channels(xp, images):
+            y, index = largest[some], chosen[some]
+            for k, at in enumerate(positions(kernel)):
+                seen = window(images[some], at, count, stride)
+                if k == 0:
+                    y[...] = seen
+                    continue
+                xp.maximum(index, xp.multiply(seen > y, k, dtype=index.dtype), out=index)
+                xp.maximum(y, seen, out=y)
+        y = batch_first(largest)
         return (y if out is None else deliver(xp, y, out[0]),), (batch_first(chosen),)
 
     def _x(xp, g, y, x, chosen, **options):
@@ -137,9 +150,12 @@ class max_unpool2d(Op):
 
     def forward(xp, x, chosen, out=None, size=None, kernel=None, stride=None, padding=((0, 0), (0, 0)), ceil=False):
         given, index = batch_last(xp, x), batch_last(xp, chosen)
-        parts = (xp.keep(given, index == k) for k in range(math.prod(kernel)))
         reach = _reach(x.shape[2:], size, kernel, stride, padding)
-        return deliver(xp, _spread(xp, parts, size, kernel, stride, reach, given), out)
+
+        def part(k, some):
+            return xp.keep(given[some], index[some] == k)
+
+        return deliver(xp, _spread(xp, part, size, kernel, stride, reach, given), out)
 
     def _x(xp, g, y, x, chosen, size, **options):
         return xp.apply(max_pick2d, g, chosen, **options)
@@ -224,9 +240,9 @@ class avg_unpool2d(Op):
     ):
         dtype, x, count = x.dtype, wide(x), x.shape[2:]
         given = batch_last(xp, x) / _divisors(xp, size, kernel, stride, padding, count, include_pad, x.dtype)
-        parts = [given] * math.prod(kernel)
         reach = _reach(count, size, kernel, stride, padding)
-        return deliver(xp, in_dtype(dtype, _spread(xp, parts, size, kernel, stride, reach, given)), out)
+        spread = _spread(xp, lambda k, some: given[some], size, kernel, stride, reach, given)
+        return deliver(xp, in_dtype(dtype, spread), out)
 
     def _x(xp, g, y, x, size, **options):
         return xp.apply(avg_pool2d, g, **options)
