@@ -24,7 +24,7 @@ from .sparse import SparseTensor, sparse_csr
 from .tape import enable_grad, is_grad_enabled, no_grad
 from .tensor import Tensor, grad
 from .version import __version__
-from .xp import Generator, devices, gpu_available, manual_seed
+from .xp import Generator, devices, gpu_available, manual_seed, memory, stream, synchronise
 
 float16, float32, float64, uint8, int32, int64, bool = map(
     _numpy.dtype, ("float16", "float32", "float64", "uint8", "int32", "int64", "bool")

@@ -10,13 +10,26 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 
 from .errors import DeviceError, DtypeError, show
+
+
+class Memory(NamedTuple):
+    """Bytes of a GPU's memory."""
+
+    used: int  # by arrays that exist
+    held: int  # by CuPy's pool, which keeps what was freed for the next array; ``used`` is part of it
+    free: int  # for anybody
+    total: int
+
+    def __str__(self) -> str:
+        used, held, free, total = (f"{size / 2**20:,.0f} MiB" for size in self)
+        return f"{used} used by arrays, {held} held in the pool; {free} of {total} free"
 
 
 class Device:
@@ -32,7 +45,20 @@ class Device:
     (True, False)
     """
 
-    __slots__ = ("array_type", "from_host", "guard", "index", "kind", "kinds", "name", "synchronise", "to_host", "xp")
+    __slots__ = (
+        "array_type",
+        "from_host",
+        "guard",
+        "index",
+        "kind",
+        "kinds",
+        "memory",
+        "name",
+        "stream",
+        "synchronise",
+        "to_host",
+        "xp",
+    )
 
     def __init__(
         self,
@@ -44,12 +70,14 @@ class Device:
         to_host: Callable[[Any], numpy.ndarray],
         guard: Callable[[], contextlib.AbstractContextManager] = lambda: _UNGUARDED,
         synchronise: Callable[[], None] = lambda: None,
+        stream: Callable[[], contextlib.AbstractContextManager] = lambda: _UNGUARDED,
+        memory: Callable[[], Memory] | None = None,
     ):
         self.kind, self.index = kind, index
         self.name = kind if index is None else f"{kind}:{index}"
         self.xp, self.array_type = xp, array_type
         self.from_host, self.to_host = from_host, to_host
-        self.guard, self.synchronise = guard, synchronise
+        self.guard, self.synchronise, self.stream, self.memory = guard, synchronise, stream, memory
         self.kinds: dict[tuple, Any] = {}  # of arrays that have been here; see Kind
 
     def __eq__(self, other: Any) -> bool:
@@ -122,6 +150,41 @@ def gpu_count() -> int:
         return 0
 
 
+def synchronise(name: str | Device = "gpu:0") -> None:
+    """Wait until a device has done all that it was given: a GPU works on while Python goes ahead. Do it before timing.
+
+    >>> import kernel
+    >>> kernel.synchronise("cpu")
+    """
+    device(name).synchronise()
+
+
+def stream(name: str | Device = "gpu:0") -> contextlib.AbstractContextManager:
+    """``with kernel.stream("gpu:0"):``: what is done inside goes to a stream of its own, beside other streams' work.
+
+    It begins after what was given to the current stream before, and what comes after the block waits for it. On the CPU
+    nothing changes.
+
+    >>> import kernel
+    >>> with kernel.stream("cpu"):
+    ...     x = kernel.ones(2) + 1
+    >>> x
+    tensor([2., 2.])
+    """
+    return device(name).stream()
+
+
+def memory(name: str | Device = "gpu:0") -> Memory:
+    """The memory of a GPU, in bytes: used by arrays, held by CuPy's pool, free, and in total.
+
+    Raises DeviceError for the CPU, whose memory is the operating system's to report.
+    """
+    place = device(name)
+    if place.memory is None:
+        raise DeviceError(f"memory: of {place} the operating system keeps account; this tells of a GPU.")
+    return place.memory()
+
+
 def send(array: Any, source: Device, target: Device) -> Any:
     """``array`` of device ``source`` copied to device ``target``: always a copy, never an alias."""
     if source is target:
@@ -166,7 +229,23 @@ def _gpu(index: int) -> Device:
         with guard():
             cupy.cuda.Device(index).synchronize()
 
-    return Device("gpu", index, _cupy_namespace(), cupy.ndarray, from_host, cupy.asnumpy, guard, synchronise)
+    @contextlib.contextmanager
+    def stream() -> Iterator[None]:
+        with guard():
+            own = cupy.cuda.Stream(non_blocking=True)
+            own.wait_event(cupy.cuda.get_current_stream().record())  # what is used inside may still be in the making
+            with own:
+                yield
+            cupy.cuda.get_current_stream().wait_event(own.record())
+
+    def memory() -> Memory:
+        with guard():
+            pool, (free, total) = cupy.get_default_memory_pool(), cupy.cuda.runtime.memGetInfo()
+            return Memory(pool.used_bytes(), pool.total_bytes(), free, total)
+
+    namespace = _cupy_namespace()
+    ways = (from_host, cupy.asnumpy, guard, synchronise, stream, memory)
+    return Device("gpu", index, namespace, cupy.ndarray, *ways)
 
 
 def _numpy_namespace() -> SimpleNamespace:
