@@ -12,6 +12,7 @@ _HOMES = {
     "GraphViewer": "widgets.graph_viewer",
     "Interactive": "widgets.base",
     "Logits": "widgets.logits",
+    "ModelTree": "widgets.model_tree",
     "show": "widgets.figure",
     "subplots": "widgets.style",
 }
