@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 
 import numpy
+from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
@@ -117,14 +118,14 @@ def verdict(workload: str, found: dict[tuple, float]) -> str:
         ratio = found["kernel", target.kernel] / found["torch", target.torch]
         missed = "" if ratio <= target.ratio else ", missed"
         parts.append(f"{target.kernel} / {target.torch} ≤ {target.ratio}{missed}")
-    return "\n".join(parts)
+    return "; ".join(parts)
 
 
 def speed(names: list[str], threads: int, turns: int, device: str) -> Table:
     """The table of one number of threads, or of a GPU."""
     title = f"{threads} thread{'s' if threads > 1 else ''}" if device == "cpu" else "GPU"
-    table = Table(title=f"{title}, one training step; ratios: kernel / torch")
-    for heading in ("workload", *map("\n".join, SIDES), *map(" /\n".join, PAIRS)):
+    table = Table(title=f"{title}, one training step; ratios: kernel / torch", box=MARKDOWN)
+    for heading in ("workload", *map(" ".join, SIDES), *map(" / ".join, PAIRS)):
         table.add_column(heading, justify="left" if heading == "workload" else "right")
     judged = device == "cpu" and threads == 1
     if judged:
@@ -145,7 +146,9 @@ def memory(processes: int = 5) -> Table:
 
     A small workload runs before, so that what the libraries load for their code is not counted.
     """
-    table = Table(title=f"{MEMORY_WORKLOAD}: peak memory of a training step beyond its prepared state, one thread")
+    table = Table(
+        title=f"{MEMORY_WORKLOAD}: peak memory of a training step beyond its prepared state, one thread", box=MARKDOWN
+    )
     found: dict[tuple, list[float]] = {key: [] for key in SIDES}
     for _ in range(processes):
         for key in SIDES:
@@ -154,7 +157,7 @@ def memory(processes: int = 5) -> Table:
             found[key].append(side.ask("memory", 3, MEMORY_WORKLOAD))
             side.close()
     for key in SIDES:
-        table.add_column("\n".join(key), justify="right")
+        table.add_column(" ".join(key), justify="right")
     table.add_row(*(f"{statistics.median(values):.0f} MB" for values in found.values()))
     return table
 
@@ -198,7 +201,7 @@ def main() -> int:
     except ImportError:
         parser.error('the other side is PyTorch: pip install -e ".[test]"')
 
-    console = Console(width=132)
+    console = Console(width=200)  # the tables are Markdown, to be pasted into docs/performance.md
     console.print(
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; Python {platform.python_version()}, "
         f"NumPy {numpy.__version__} ({openblas_core()}), torch {torch.__version__}"
