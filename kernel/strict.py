@@ -164,5 +164,5 @@ def strict_namespace() -> SimpleNamespace:
 
     for name, function in extras(namespace, scatter, StrictArray.item).items():
         setattr(namespace, name, function)
-    namespace.WORKSPACE = 2 * 2**20
+    namespace.CACHE, namespace.WORKSPACE = 2 * 2**20, 8 * 2**20  # as on the CPU, so that sums add up in the same order
     return with_apply(namespace)

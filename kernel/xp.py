@@ -279,7 +279,7 @@ def _numpy_namespace() -> SimpleNamespace:
         bits = numpy.negative(chosen.view("i1"))
         return numpy.bitwise_and(g.view(whole[g.dtype]), bits).view(g.dtype)
 
-    changed = {"WORKSPACE": 2 * 2**20, "gate": gate, "keep": keep, "rectify": rectify}
+    changed = {"CACHE": 2 * 2**20, "WORKSPACE": 8 * 2**20, "gate": gate, "keep": keep, "rectify": rectify}
     return with_apply(SimpleNamespace(**names | own | changed))
 
 
@@ -435,7 +435,10 @@ def extras(
         return out
 
     return {
-        "WORKSPACE": 256 * 2**20,  # bytes that an operation computing block by block may use; a cache's worth on a CPU
+        # Bytes, for operations that compute block by block: what should stay close to the processor while it is looked
+        # at again and again, and what a block of intermediate results may take. A GPU does best with few large blocks.
+        "CACHE": 256 * 2**20,
+        "WORKSPACE": 256 * 2**20,
         "along_axis": along_axis,
         "csr_product": csr_product,
         "csr_rows": csr_rows,

@@ -352,10 +352,10 @@ class conv2d_weight(Op):
         made = []
         for seen, part in zip(_groups(images, groups), _groups(given, groups), strict=True):
             columns = Columns(xp, len(seen), kernel, stride, dilation, len(x), x.dtype)
-            total = xp.zeros((len(part), columns.height), x.dtype)
+            total = xp.zeros((columns.height, len(part)), x.dtype)
             for start, places in blocks(xp, count, columns.place_bytes):
-                total += matrix(part, start, places).dot(columns.gather(seen, start, places).T)
-            made.append(total.reshape(len(part), len(seen), *kernel))
+                total += columns.gather(seen, start, places).dot(matrix(part, start, places).T)
+            made.append(total.T.reshape(len(part), len(seen), *kernel))
         result = made[0] if groups == 1 else xp.concatenate(made)
         return deliver(xp, in_dtype(dtype, result), out)
 

@@ -80,8 +80,8 @@ def _reach(count: Pair, size: Pair, kernel: Pair, stride: Pair, padding: Padding
 
 
 def _channels(xp: Any, images: Any) -> Iterator[slice]:
-    """The channels, as many at a time as keep within the workspace: the windows look at each number again and again."""
-    step = max(1, xp.WORKSPACE // max(1, math.prod(images.shape[1:]) * images.dtype.itemsize))
+    """The channels, as many at a time as keep within the cache: the windows look at each number again and again."""
+    step = max(1, xp.CACHE // max(1, math.prod(images.shape[1:]) * images.dtype.itemsize))
     return (slice(start, start + step) for start in range(0, len(images), step))
 
 
