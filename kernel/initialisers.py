@@ -63,7 +63,11 @@ def fans(shape: tuple[int, ...], layout: str = "linear") -> dict[str, int]:
     return {"fan_in": fan_in, "fan_out": fan_out}
 
 
-@dataclass(frozen=True)
+# Each class gets its __init__ from its fields and shares the rest: made for each, that would double the import time.
+settings = dataclass(eq=False, repr=False)
+
+
+@settings
 class Initialiser:
     """What all have in common: ``draw(rng, shape, fan_in, fan_out)`` gives a NumPy array; calling makes a tensor."""
 
@@ -72,6 +76,16 @@ class Initialiser:
             require_number(f"{type(self).__name__}: {what}", value)
             if not math.isfinite(value):
                 raise DtypeError(f"{type(self).__name__}: {what} must be finite, but {value} came.")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{what}={value!r}' for what, value in vars(self).items())})"
+
+    def __eq__(self, other: object) -> bool:
+        mine, theirs = vars(self), getattr(other, "__dict__", {})
+        return type(self) is type(other) and all(numpy.array_equal(mine[what], theirs[what]) for what in mine)
+
+    def __hash__(self) -> int:
+        return hash(type(self))
 
     def __call__(
         self,
@@ -113,7 +127,7 @@ class Initialiser:
                 )
 
 
-@dataclass(frozen=True)
+@settings
 class constant(Initialiser):
     """One value everywhere; or, of an array, a copy of it.
 
@@ -127,7 +141,7 @@ class constant(Initialiser):
         # Kept as an array that is not the caller's, so that a later write to it changes nothing here.
         value = self.value
         host = tensor(value).cpu().numpy() if not isinstance(value, bool | int | float) else value
-        object.__setattr__(self, "value", host.item() if getattr(host, "shape", None) == () else host)
+        self.value = host.item() if getattr(host, "shape", None) == () else host
 
     def __repr__(self) -> str:
         shape = getattr(self.value, "shape", None)
@@ -141,7 +155,7 @@ class constant(Initialiser):
         return numpy.broadcast_to(numpy.asarray(self.value), shape)
 
 
-@dataclass(frozen=True)
+@settings
 class zeros(Initialiser):
     """0 everywhere, as biases usually begin."""
 
@@ -149,7 +163,7 @@ class zeros(Initialiser):
         return numpy.zeros(shape)
 
 
-@dataclass(frozen=True)
+@settings
 class ones(Initialiser):
     """1 everywhere, as scales usually begin."""
 
@@ -157,7 +171,7 @@ class ones(Initialiser):
         return numpy.ones(shape)
 
 
-@dataclass(frozen=True)
+@settings
 class uniform(Initialiser):
     """Equally likely between low and high; of one number s between -s and s.
 
@@ -172,9 +186,8 @@ class uniform(Initialiser):
 
     def __post_init__(self) -> None:
         if self.high is None:
-            object.__setattr__(self, "high", self.low)
             require_number("uniform: low", self.low)
-            object.__setattr__(self, "low", -self.low)
+            self.low, self.high = -self.low, self.low
         super().__post_init__()
         if self.low > self.high:
             raise DtypeError(f"uniform: low must not be above high, but {self.low} and {self.high} came.")
@@ -183,7 +196,7 @@ class uniform(Initialiser):
         return rng.uniform(self.low, self.high, shape)
 
 
-@dataclass(frozen=True)
+@settings
 class normal(Initialiser):
     """Normal with mean 0 (or ``mean``) and standard deviation std."""
 
@@ -199,7 +212,7 @@ class normal(Initialiser):
         return rng.normal(self.mean, self.std, shape)
 
 
-@dataclass(frozen=True)
+@settings
 class truncated_normal(normal):
     """Normal with standard deviation std, but what lies further than 2 std from the mean is drawn again.
 
@@ -215,7 +228,7 @@ class truncated_normal(normal):
         return self.mean + self.std * z.reshape(shape)
 
 
-@dataclass(frozen=True)
+@settings
 class glorot_uniform(Initialiser):
     """Uniform within ±gain √(6 / (fan_in + fan_out)): keeps the size of values and of gradients (Glorot, Bengio 2010).
 
@@ -232,7 +245,7 @@ class glorot_uniform(Initialiser):
         return rng.uniform(-bound, bound, shape)
 
 
-@dataclass(frozen=True)
+@settings
 class glorot_normal(Initialiser):
     """Normal with standard deviation gain √(2 / (fan_in + fan_out)) (Glorot, Bengio 2010)."""
 
@@ -243,7 +256,7 @@ class glorot_normal(Initialiser):
         return rng.normal(0, self.gain * math.sqrt(2 / max(1, fan_in + fan_out)), shape)
 
 
-@dataclass(frozen=True)
+@settings
 class he_uniform(Initialiser):
     """Uniform within ±√(6 / ((1 + slope²) fan_in)): keeps the size of values behind relu (He et al. 2015).
 
@@ -258,7 +271,7 @@ class he_uniform(Initialiser):
         return rng.uniform(-bound, bound, shape)
 
 
-@dataclass(frozen=True)
+@settings
 class he_normal(Initialiser):
     """Normal with standard deviation √(2 / ((1 + slope²) fan_in)) (He et al. 2015)."""
 
@@ -269,7 +282,7 @@ class he_normal(Initialiser):
         return rng.normal(0, math.sqrt(2 / ((1 + self.slope**2) * max(1, fan_in))), shape)
 
 
-@dataclass(frozen=True)
+@settings
 class orthogonal(Initialiser):
     """Rows (or, where there are more of them, columns) at right angles and of length gain (Saxe et al. 2013).
 
@@ -292,7 +305,7 @@ class orthogonal(Initialiser):
         return self.gain * (q if rows >= columns else q.T).reshape(shape)
 
 
-@dataclass(frozen=True)
+@settings
 class bilinear(Initialiser):
     """What makes a transposed convolution interpolate: kernels (C, C, kh, kw), or (C, 1, kh, kw) with C groups.
 
@@ -319,7 +332,7 @@ def _tent(size: int) -> numpy.ndarray:
     return 1 - abs(numpy.arange(size) - centre) / factor
 
 
-@dataclass(frozen=True)
+@settings
 class from_function(Initialiser):
     """What a function of the shape returns: an array, a tensor, or nested lists."""
 
@@ -339,7 +352,7 @@ class from_function(Initialiser):
         return host
 
 
-@dataclass(frozen=True)
+@settings
 class by_name(Initialiser):
     """For each parameter the initialiser of the first pattern that its name matches; * stands for anything.
 
@@ -359,8 +372,7 @@ class by_name(Initialiser):
             raise DtypeError(
                 f"by_name: a dict from patterns to initialisers was expected, but {show(self.patterns)} came."
             )
-        found = {pattern: as_initialiser(value) for pattern, value in self.patterns.items()}
-        object.__setattr__(self, "patterns", found)
+        self.patterns = {pattern: as_initialiser(value) for pattern, value in self.patterns.items()}
 
     def __repr__(self) -> str:
         return f"by_name({self.patterns})"

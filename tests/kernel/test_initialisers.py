@@ -219,6 +219,14 @@ def test_what_they_are_is_what_they_print():
     )
 
 
+def test_equal_settings_are_equal_initialisers():
+    assert uniform(1) == uniform(-1, 1) != uniform(2)
+    assert glorot_uniform() != he_uniform() and hash(zeros()) == hash(zeros())
+    assert constant([1.0, 2.0]) == constant(numpy.array([1.0, 2.0], "float32")) != constant([1.0, 3.0])
+    assert by_name({"*": 0}) == by_name({"*": constant(0)}) != by_name({"*": 1})
+    assert (zeros() == 0) is False
+
+
 def test_pytorchs_names():
     assert (xavier_uniform, xavier_normal) == (glorot_uniform, glorot_normal)
     assert (kaiming_uniform, kaiming_normal) == (he_uniform, he_normal)
