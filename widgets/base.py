@@ -75,6 +75,9 @@ const name=()=>{
   const handle=row.querySelector('[role=slider]'),label=row.querySelector('label');
   if(handle&&label)handle.setAttribute('aria-label',label.textContent);
  }
+ for(const list of root.querySelectorAll('select'))
+  // or JupyterLab takes the arrow keys for its own
+  list.setAttribute('data-lm-suppress-shortcuts','true');
  for(const [place,role] of [['status','status'],['error-box','alert']]){
   const region=root.querySelector('.gradschool-'+place+' .widget-html-content');
   if(region)region.setAttribute('role',role);
@@ -83,7 +86,6 @@ const name=()=>{
  if(!frame)return;
  const scrolls=frame.scrollWidth>frame.clientWidth+1;
  const reachable={tabindex:'0',role:'region','aria-label':'picture, scrolls sideways',
-  // or JupyterLab takes the arrow keys for its own
   'data-lm-suppress-shortcuts':'true'};
  for(const [attribute,value] of Object.entries(reachable))
   if(scrolls)frame.setAttribute(attribute,value);else frame.removeAttribute(attribute);

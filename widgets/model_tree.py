@@ -41,6 +41,7 @@ class Row:
     `shared_with` is the name under which the same module stands further up, None if it does not.
     """
 
+    place: int
     name: str
     label: str
     depth: int
@@ -118,6 +119,7 @@ def model_rows(model: kernel.Module, *inputs: Any) -> tuple[Row, ...]:
         numbers = [each.cpu().numpy().ravel() for call in calls for each in call]
         rows.append(
             Row(
+                place=len(rows),
                 name=name,
                 label=label,
                 depth=depth,
@@ -386,15 +388,16 @@ def _mark(state: TreeState, row: Row) -> str:
 
 # The picture: one SVG in the ink of the white card it lies on, sizes in CSS pixels.
 
-_WIDTH = 728
+# So narrow that a window of 900 pixels holds it beside the list of files.
+_WIDTH = 580
 _MARGIN = 12
 _ROW = 25
 _HEAD = 26
-_INDENT = 16
+_INDENT = 14
 # Where the columns begin; shapes end before the numbers, which are aligned at their right.
-_LAYER, _SHAPE, _NUMBER, _BAR, _BAR_WIDTH = 176, 336, 560, 578, 92
+_LAYER, _SHAPE, _NUMBER, _BAR, _BAR_WIDTH = 144, 256, 444, 456, 64
 _MOST_ROWS = 16
-_HISTOGRAM = 112
+_HISTOGRAM, _GAP = 112, 24
 
 
 def _svg(state: TreeState) -> str:
@@ -405,7 +408,7 @@ def _svg(state: TreeState) -> str:
     parts = [
         _text(x, _MARGIN + 14, title, anchor, weight=600, size=12)
         for x, title, anchor in (
-            (_MARGIN + 22, "name", "start"),
+            (_MARGIN + 18, "name", "start"),
             (_LAYER, "layer", "start"),
             (_SHAPE, "gives", "start"),
             (_NUMBER, "parameters", "end"),
@@ -415,24 +418,24 @@ def _svg(state: TreeState) -> str:
     top = float(_MARGIN + _HEAD)
     for count, end in zip(hidden, ("above", "below"), strict=True):
         if count and end == "above":
-            parts.append(_text(_MARGIN + 22, top + 16, f"… {count} more {end}", size=12))
+            parts.append(_text(_MARGIN + 18, top + 16, f"… {count} more {end}", size=12))
             top += _ROW
     parts.append(f'<path d="M{_MARGIN} {_MARGIN + _HEAD - 5}H{_WIDTH - _MARGIN}" stroke="{style.RULE}"/>')
     for row in shown:
         parts += _row(state, row, top)
         top += _ROW
     if hidden[1]:
-        parts.append(_text(_MARGIN + 22, top + 16, f"… {hidden[1]} more below", size=12))
+        parts.append(_text(_MARGIN + 18, top + 16, f"… {hidden[1]} more below", size=12))
         top += _ROW
     top += 30
-    half = (_WIDTH - 2 * _MARGIN - 28) / 2
+    half = (_WIDTH - 2 * _MARGIN - _GAP) / 2
     row = state.selected
     for x, title, found, colour, nothing in (
         (_MARGIN, "Activations", row.activations, style.BLUE, _no_activations(row)),
-        (_MARGIN + half + 28, "Weights", row.weights, style.ORANGE, _no_weights(row)),
+        (_MARGIN + half + _GAP, "Weights", row.weights, style.ORANGE, _no_weights(row)),
     ):
-        parts += _bars(f"{title} of {_name(row).removesuffix(',')}", found, nothing, x, top, half, colour)
-    return svg(parts, _WIDTH, top + _HISTOGRAM + 52, font_size=13)
+        parts += _bars(_cut(f"{title} of {_name(row).removesuffix(',')}", half), found, nothing, x, top, half, colour)
+    return svg(parts, _WIDTH, top + _HISTOGRAM + 44, font_size=13)
 
 
 def _no_activations(row: Row) -> str:
@@ -453,7 +456,7 @@ def _text(x: float, y: float, text: str, anchor: str = "start", weight: int = 40
 # A click on a row chooses it in the list of layers, which the keyboard reaches: one way to the kernel, not two.
 _CHOOSE = (
     "const list=this.closest('.gradschool-widget').querySelector('select');"
-    "list.selectedIndex=[...list.options].findIndex(option=>option.textContent===this.dataset.layer);"
+    "list.selectedIndex=this.dataset.place;"
     "list.dispatchEvent(new Event('change',{bubbles:true}))"
 )
 
@@ -461,26 +464,26 @@ _CHOOSE = (
 def _row(state: TreeState, row: Row, top: float) -> list[str]:
     chosen, middle = row is state.selected, top + 17
     weight = 700 if chosen else 400
-    left = _MARGIN + 22 + _INDENT * row.depth
+    left = _MARGIN + 18 + _INDENT * row.depth
     parts = [
-        f'<g data-layer="{html.escape(_title(row), quote=True)}" style="cursor:pointer" onclick="{_CHOOSE}">',
+        f'<g data-place="{row.place}" style="cursor:pointer" onclick="{_CHOOSE}">',
         f'<rect x="{_MARGIN}" y="{top:g}" width="{_WIDTH - 2 * _MARGIN}" height="{_ROW}" rx="4" '
         f'fill="{style.BLUE}" fill-opacity="{0.12 if chosen else 0}"/>',
     ]
     if chosen:
         parts.append(f'<rect x="{_MARGIN}" y="{top:g}" width="4" height="{_ROW}" rx="2" fill="{style.BLUE}"/>')
     if row.has_children:
-        x, y = left - 11, top + _ROW / 2
+        x, y = left - 10, top + _ROW / 2
         triangle = (
             f"M{x - 3:g} {y - 4.5:g}l6 4.5l-6 4.5z" if row.name in state.folded else f"M{x - 4.5:g} {y - 3:g}h9l-4.5 6z"
         )
         parts.append(f'<path d="{triangle}" fill="{style.MUTED}"/>')
     parts.append(_text(left, middle, _cut(row.label + _mark(state, row), _LAYER - left), weight=weight))
     parts.append(_text(_LAYER, middle, _cut(row.layer, _SHAPE - _LAYER), weight=weight))
-    parts.append(_text(_SHAPE, middle, _cut(_shapes(row), _NUMBER - _SHAPE - 60), weight=weight))
+    parts.append(_text(_SHAPE, middle, _cut(_shapes(row), _NUMBER - _SHAPE - 50), weight=weight))
     if row.shared_with is not None and row.parameters:
         parts.append(_text(_NUMBER, middle, _grouped(row.parameters), "end", weight))
-        parts.append(_text(_BAR, middle, f"⟲ shared with {row.shared_with}", size=12))
+        parts.append(_text(_BAR, middle, _cut(f"⟲ as {row.shared_with}", _WIDTH - _MARGIN - _BAR), size=12))
     else:
         parts.append(_text(_NUMBER, middle, _grouped(row.parameters), "end", weight))
         parts += _share(state.share(row), middle)

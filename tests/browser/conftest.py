@@ -399,23 +399,23 @@ class WidgetOnPage:
     def details(self) -> str:
         return self.root.locator(".gradschool-details").inner_text()
 
-    def milliseconds(self, slider: Locator, key: str, presses: int) -> float:
-        """Median time from a key press on a slider to the new picture, decoded and painted."""
+    def milliseconds(self, control: Locator, key: str, presses: int) -> float:
+        """Median time from a key press on a control to the new picture, decoded and painted."""
         self.root.evaluate(
             """root => {
                 window.times = [];
                 let pressed = null;
                 root.addEventListener('keydown', () => pressed ??= performance.now(), true);
                 new MutationObserver(async () => {
-                    const start = pressed, picture = root.querySelector('.gradschool-picture img');
+                    const start = pressed, picture = root.querySelector('.gradschool-picture :is(img, svg)');
                     if (start === null || !picture) return;
                     pressed = null;
-                    await picture.decode();
+                    await picture.decode?.();
                     requestAnimationFrame(() => setTimeout(() => window.times.push(performance.now() - start)));
                 }).observe(root.querySelector('.gradschool-picture'), {childList: true, subtree: true});
             }"""
         )
-        slider.focus()
+        control.focus()
         for press in range(presses):
             self.page.keyboard.press(key)
             self.page.wait_for_function("count => window.times.length > count", arg=press, timeout=15 * SECONDS)

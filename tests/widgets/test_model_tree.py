@@ -124,7 +124,7 @@ def test_what_is_shared_is_marked_and_counted_once():
     tree = ModelTree(Twice(), kernel.ones(2, 3))
     tree.set(layer="again")
     picture, alt, status = tree._shown
-    assert "shared with first" in picture and "shared with first" in status and "called 2 times" in status
+    assert "⟲ as first" in picture and "shared with first" in status and "called 2 times" in status
     assert "again, Linear, (2, 3), 12 parameters" in alt
     tree.set(layer="spare")
     assert tree._shown[2].startswith("Linear spare was not called, and holds parameters that wait")
@@ -232,9 +232,10 @@ def test_every_row_has_picture_alt_and_sentence(model):
         words = "".join(root.itertext())
         assert f"Activations of {row.layer}" in words and row.layer in status
         assert alt.startswith("A tree of ")
-        rows = [each for each in root.iter("g") if each.get("data-layer")]
+        rows = [each for each in root.iter("g") if each.get("data-place")]
         assert len(rows) == min(len(tree._rows), 16)
-        assert f"{row.name or 'model'} · {row.layer}" in [each.get("data-layer") for each in rows]
+        assert str(row.place) in [each.get("data-place") for each in rows]
+        assert tree._controls["layer"].options[row.place][1] == row.name
         pictures.add(picture)
     assert len(pictures) == len(tree._rows)
     if len(tree._rows) > 16:
@@ -248,7 +249,7 @@ def test_columns_do_not_run_into_one_another():
 
     model = Sequential([ALayerWithAnExceedinglyLongName()])
     text = ModelTree(model, kernel.ones(5, 3))._shown[0]
-    starts = {176: 336, 336: 500}
+    starts = {144: 256, 256: 400}
     for each in ElementTree.fromstring(text).iter("text"):
         x = float(each.get("x"))
         if each.get("text-anchor") == "start" and x in starts:
