@@ -12,8 +12,9 @@ from ..errors import DtypeError, ShapeError, show
 from ..op import is_float, spell
 from ..ops import convolutions, pooling
 from .axes import ndim_of
+from .layouts import channels_first, in_layout
 from .reduce import amax, mean
-from .shape import expand_dims, permute, reshape, squeeze
+from .shape import expand_dims, reshape, squeeze
 
 
 def _whole(value: Any) -> bool:
@@ -46,23 +47,6 @@ def padding_of(name: str, padding: Any, kernel: Callable[[], Any], dilation: tup
         return tuple(pair(name, "padding", p) for p in padding)
     height, width = pair(name, "padding", padding)
     return ((height, height), (width, width))
-
-
-def _as_images(name: str, x: Any, layout: str) -> Any:
-    """Images (N, C, H, W), from whichever layout."""
-    if not isinstance(layout, str) or layout not in ("NCHW", "NHWC"):
-        raise DtypeError(f'{name}: layout must be "NCHW" or "NHWC", but {show(layout)} came.')
-    if layout == "NCHW":
-        return x
-    if ndim_of(name, x) != 4:
-        raise ShapeError(
-            f"{name}: argument x should have shape (N, H, W, C), a batch of images, but it has shape {spell(x.shape)}."
-        )
-    return permute(x, 0, 3, 1, 2)
-
-
-def _in_layout(y: Any, layout: str) -> Any:
-    return permute(y, 0, 2, 3, 1) if layout == "NHWC" else y
 
 
 def _as_signals(name: str, x: Any) -> Any:
@@ -124,7 +108,7 @@ def conv2d(
     >>> kernel.conv2d(x, kernel.ones(2, 1, 3, 3), stride=2, padding="same").shape
     (1, 2, 2, 2)
     """
-    images, stride, dilation = _as_images("conv2d", x, layout), *_steps("conv2d", stride, dilation)
+    images, stride, dilation = channels_first("conv2d", x, layout, 4), *_steps("conv2d", stride, dilation)
     y = apply(
         convolutions.conv2d,
         images,
@@ -135,7 +119,7 @@ def conv2d(
         dilation=dilation,
         groups=groups,
     )
-    return _in_layout(y, layout)
+    return in_layout(y, layout)
 
 
 def _steps(name: str, stride: Any, dilation: Any) -> tuple:
@@ -205,7 +189,7 @@ def conv_transpose2d(
     tensor([[[[1., 1., 2., 2.]]]])
     """
     name = "conv_transpose2d"
-    images, stride, dilation = _as_images(name, x, layout), *_steps(name, stride, dilation)
+    images, stride, dilation = channels_first(name, x, layout, 4), *_steps(name, stride, dilation)
     if ndim_of(name, images) != 4:
         raise ShapeError(f"{name}: argument x should have shape (N, C, H, W), but it has shape {spell(x.shape)}.")
     extra, kernel = pair(name, "output_padding", output_padding), _kernel_of(name, weight)
@@ -232,7 +216,7 @@ def conv_transpose2d(
             came = f"shape {spell(bias.shape)}" if hasattr(bias, "shape") else show(bias)
             raise ShapeError(f"{name}: argument bias should have shape ({y.shape[1]},), but {came} came.")
         y = y + reshape(bias, (-1, 1, 1))
-    return _in_layout(y, layout)
+    return in_layout(y, layout)
 
 
 def _pooling_options(name: str, kernel_size: Any, stride: Any, padding: Any, ceil: Any) -> dict[str, Any]:
@@ -265,7 +249,7 @@ def max_pool2d(
               [13., 15.]]]])
     """
     options = _pooling_options("max_pool2d", kernel_size, stride, padding, ceil)
-    return _in_layout(apply(pooling.max_pool2d, _as_images("max_pool2d", x, layout), **options), layout)
+    return in_layout(apply(pooling.max_pool2d, channels_first("max_pool2d", x, layout, 4), **options), layout)
 
 
 def max_pool1d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *, ceil: bool = False) -> Any:
@@ -299,8 +283,8 @@ def avg_pool2d(
               [10.5, 12.5]]]])
     """
     options = _pooling_options("avg_pool2d", kernel_size, stride, padding, ceil)
-    images = _as_images("avg_pool2d", x, layout)
-    return _in_layout(apply(pooling.avg_pool2d, images, **options, include_pad=include_pad), layout)
+    images = channels_first("avg_pool2d", x, layout, 4)
+    return in_layout(apply(pooling.avg_pool2d, images, **options, include_pad=include_pad), layout)
 
 
 def avg_pool1d(
@@ -321,7 +305,7 @@ def global_max_pool(x: Any, *, layout: str = "NCHW") -> Any:
     >>> kernel.global_max_pool(kernel.arange(8, dtype="float32").reshape(1, 2, 2, 2))
     tensor([[3., 7.]])
     """
-    return amax(_floats("global_max_pool", _as_images("global_max_pool", x, layout)), axis=(2, 3))
+    return amax(_floats("global_max_pool", channels_first("global_max_pool", x, layout, 4)), axis=(2, 3))
 
 
 def global_average_pool(x: Any, *, layout: str = "NCHW") -> Any:
@@ -330,7 +314,7 @@ def global_average_pool(x: Any, *, layout: str = "NCHW") -> Any:
     >>> kernel.global_average_pool(kernel.arange(8, dtype="float32").reshape(1, 2, 2, 2))
     tensor([[1.5, 5.5]])
     """
-    return mean(_floats("global_average_pool", _as_images("global_average_pool", x, layout)), axis=(2, 3))
+    return mean(_floats("global_average_pool", channels_first("global_average_pool", x, layout, 4)), axis=(2, 3))
 
 
 def _floats(name: str, x: Any) -> Any:

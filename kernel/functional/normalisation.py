@@ -10,6 +10,7 @@ from ..op import require_number, spell
 from ..ops import normalisation
 from .axes import ndim_of, whole_numbers
 from .elementwise import sqrt
+from .layouts import channels_first, in_layout
 
 
 def batch_norm(
@@ -21,6 +22,8 @@ def batch_norm(
     training: bool = True,
     momentum: float = 0.1,
     eps: float = 1e-5,
+    *,
+    layout: str = "NCHW",
 ) -> Any:
     """scale · (x - mean) / √(variance + eps) + bias for each channel: (N, C, …) -> (N, C, …).
 
@@ -35,6 +38,7 @@ def batch_norm(
         training: whether to use the batch's statistics.
         momentum: the batch's share in the running statistics, from 0 to 1.
         eps: added to the variance.
+        layout: "NHWC" where the channels are on the last axis.
 
     Raises ShapeError for sizes that do not fit and for a batch with one number in a channel, which has no variance.
 
@@ -53,10 +57,11 @@ def batch_norm(
         raise DtypeError("batch_norm: give running_mean and running_var, both or neither.")
     _require_flag("batch_norm", "training", training)
     _require_share(momentum)
+    x = channels_first("batch_norm", x, layout)
     if not training:
         if running_mean is None:
             raise DtypeError("batch_norm: with training=False there must be a running_mean and a running_var to use.")
-        return _by_statistics(x, scale, bias, running_mean, running_var, eps)
+        return in_layout(_by_statistics(x, scale, bias, running_mean, running_var, eps), layout)
     for name, running in (("running_mean", running_mean), ("running_var", running_var)):
         if running is not None:
             _require_channels(name, running, x)
@@ -64,10 +69,12 @@ def batch_norm(
     if running_mean is not None:
         for running, batch in ((running_mean, mean), (running_var, variance)):
             running.mul_(1 - momentum).add_(batch.detach(), alpha=momentum)
-    return y
+    return in_layout(y, layout)
 
 
-def batch_norm_with_statistics(x: Any, scale: Any = None, bias: Any = None, eps: float = 1e-5) -> tuple[Any, Any, Any]:
+def batch_norm_with_statistics(
+    x: Any, scale: Any = None, bias: Any = None, eps: float = 1e-5, *, layout: str = "NCHW"
+) -> tuple[Any, Any, Any]:
     """(y, mean, variance): batch_norm while training, with the batch's mean (C,) and unbiased variance (C,).
 
     All three depend on x and pass gradients on to it; ``detach()`` what is only kept.
@@ -76,7 +83,9 @@ def batch_norm_with_statistics(x: Any, scale: Any = None, bias: Any = None, eps:
     >>> mean, variance
     (tensor([2.]), tensor([2.]))
     """
-    return apply(normalisation.batch_norm, x, *_affine(scale, bias), eps=eps)
+    x = channels_first("batch_norm", x, layout)
+    y, mean, variance = apply(normalisation.batch_norm, x, *_affine(scale, bias), eps=eps)
+    return in_layout(y, layout), mean, variance
 
 
 def layer_norm(x: Any, normalized_shape: Any, scale: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -99,7 +108,9 @@ def layer_norm(x: Any, normalized_shape: Any, scale: Any = None, bias: Any = Non
     return apply(normalisation.layer_norm, x, *_affine(scale, bias), shape=shape, eps=eps)
 
 
-def group_norm(x: Any, groups: int, scale: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+def group_norm(
+    x: Any, groups: int, scale: Any = None, bias: Any = None, eps: float = 1e-5, *, layout: str = "NCHW"
+) -> Any:
     """scale · (x - mean) / √(variance + eps) + bias, over groups of each sample's channels. arXiv 1803.08494.
 
     Args:
@@ -107,13 +118,15 @@ def group_norm(x: Any, groups: int, scale: Any = None, bias: Any = None, eps: fl
         groups: how many groups of channels; it divides C. With 1 it is a layer's norm, with C an instance's.
         scale, bias: (C,), or None for 1 and 0.
         eps: added to the variance.
+        layout: "NHWC" where the channels are on the last axis.
 
     Raises ShapeError for sizes that do not fit.
 
     >>> kernel.group_norm(kernel.tensor([[1.0, 3.0, 10.0, 30.0]]), 2)
     tensor([[-1.,  1., -1.,  1.]])
     """
-    return apply(normalisation.group_norm, x, *_affine(scale, bias), groups=groups, eps=eps)
+    x = channels_first("group_norm", x, layout)
+    return in_layout(apply(normalisation.group_norm, x, *_affine(scale, bias), groups=groups, eps=eps), layout)
 
 
 def _affine(scale: Any, bias: Any) -> tuple[Any, Any]:

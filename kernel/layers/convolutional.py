@@ -11,6 +11,7 @@ from typing import Any
 from .. import functional
 from ..errors import DtypeError, ShapeError, show
 from ..functional.convolutions import pair
+from ..functional.layouts import require_layout
 from ..module import Module
 from ..parameter import Parameter
 from .dense import TORCH, require_size
@@ -18,8 +19,7 @@ from .options import DEFAULT, activation_of, name_of, option
 
 
 def _layout(layer: str, layout: Any) -> str:
-    if not isinstance(layout, str) or layout not in ("NCHW", "NHWC"):
-        raise DtypeError(f'{layer}: layout must be "NCHW" or "NHWC", but {show(layout)} came.')
+    require_layout(layer, layout)
     return layout
 
 

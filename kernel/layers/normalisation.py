@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import functional
 from ..errors import DtypeError, ShapeError, show
+from ..functional.layouts import require_layout
 from ..module import Module
 from ..op import require_number
 from ..parameter import Buffer, Parameter
@@ -30,6 +31,7 @@ class BatchNorm(Module):
         eps: added to the variance.
         momentum: the batch's share in the running statistics; None weighs all batches alike.
         affine: whether there are a weight and a bias; they begin at 1 and 0.
+        layout: "NHWC" where the channels are on the last axis.
 
     Its state is PyTorch's: weight, bias, running_mean, running_var, num_batches_tracked. Source: Ioffe and Szegedy,
     arXiv 1502.03167.
@@ -50,6 +52,7 @@ class BatchNorm(Module):
         eps: float = 1e-5,
         momentum: float | None = 0.1,
         affine: bool = True,
+        layout: str = "NCHW",
     ):
         layer = type(self).__name__
         _require_eps(layer, eps)
@@ -59,7 +62,8 @@ class BatchNorm(Module):
             require_number(f"{layer}: momentum", momentum)
             if not 0 <= momentum <= 1:
                 raise DtypeError(f"{layer}: momentum must be from 0 to 1, or None, but {show(momentum)} came.")
-        self.eps, self.momentum = eps, momentum
+        require_layout(layer, layout)
+        self.eps, self.momentum, self._layout = eps, momentum, layout
         self.weight = Parameter.later((num_features,), 1) if affine else None
         self.bias = Parameter.later((num_features,), 0) if affine else None
         self.running_mean = Buffer.later((num_features,), 0)
@@ -77,11 +81,15 @@ class BatchNorm(Module):
         if hasattr(self.running_mean, "complete") and getattr(x, "ndim", 0) >= 2:
             for owned in (self.weight, self.bias, self.running_mean, self.running_var):
                 if hasattr(owned, "complete"):
-                    owned.complete((x.shape[1],))
+                    owned.complete((x.shape[1 if self._layout == "NCHW" else -1],))
         if not self.training:
             running = {"running_mean": self.running_mean, "running_var": self.running_var}
-            return functional.batch_norm(x, self.weight, self.bias, **running, training=False, eps=self.eps)
-        y, mean, variance = functional.batch_norm_with_statistics(x, self.weight, self.bias, self.eps)
+            return functional.batch_norm(
+                x, self.weight, self.bias, **running, training=False, eps=self.eps, layout=self._layout
+            )
+        y, mean, variance = functional.batch_norm_with_statistics(
+            x, self.weight, self.bias, self.eps, layout=self._layout
+        )
         with no_grad():
             self._count(len(x))
             share = self._share(len(x))
@@ -92,7 +100,8 @@ class BatchNorm(Module):
     def extra_repr(self) -> str:
         (channels,) = self.running_mean.shape
         parts = ["?" if channels is None else str(channels), f"eps={self.eps}", f"momentum={self.momentum}"]
-        return ", ".join(parts + ([] if self.weight is not None else ["affine=False"]))
+        parts += [] if self.weight is not None else ["affine=False"]
+        return ", ".join(parts + ([] if self._layout == "NCHW" else [f"layout={self._layout}"]))
 
 
 class BatchNormalization(BatchNorm):
@@ -203,6 +212,7 @@ class GroupNorm(Module):
         num_channels: C; None finds it on the first call.
         eps: added to the variance.
         affine: whether there are a weight and a bias for each channel; they begin at 1 and 0.
+        layout: "NHWC" where the channels are on the last axis.
 
     Source: Wu and He, arXiv 1803.08494.
 
@@ -210,7 +220,15 @@ class GroupNorm(Module):
     tensor([[-1.,  1., -1.,  1.]])
     """
 
-    def __init__(self, num_groups: int, num_channels: int | None = None, eps: float = 1e-5, affine: bool = True):
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int | None = None,
+        eps: float = 1e-5,
+        affine: bool = True,
+        layout: str = "NCHW",
+    ):
+        require_layout("GroupNorm", layout)
         require_size("GroupNorm", "num_groups", num_groups)
         if num_channels is not None:
             require_size("GroupNorm", "num_channels", num_channels)
@@ -219,13 +237,14 @@ class GroupNorm(Module):
                     f"GroupNorm: num_groups must divide num_channels, but {num_groups} does not divide {num_channels}."
                 )
         _require_eps("GroupNorm", eps)
-        self.groups, self.eps = num_groups, eps
+        self.groups, self.eps, self._layout = num_groups, eps, layout
         self.weight = Parameter.later((num_channels,), 1) if affine else None
         self.bias = Parameter.later((num_channels,), 0) if affine else None
 
     def forward(self, x: Any) -> Any:
-        return functional.group_norm(x, self.groups, self.weight, self.bias, self.eps)
+        return functional.group_norm(x, self.groups, self.weight, self.bias, self.eps, layout=self._layout)
 
     def extra_repr(self) -> str:
         known = "" if self.weight is None or self.weight.shape[0] is None else f", {self.weight.shape[0]}"
-        return f"{self.groups}{known}, eps={self.eps}" + ("" if self.weight is not None else ", affine=False")
+        more = "" if self.weight is not None else ", affine=False"
+        return f"{self.groups}{known}, eps={self.eps}{more}" + ("" if self._layout == "NCHW" else ", layout=NHWC")

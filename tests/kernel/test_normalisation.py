@@ -101,3 +101,26 @@ def test_wrong_calls_of_batch_norm():
     with pytest.raises(kernel.ShapeError, match="no variance"):
         kernel.batch_norm(kernel.ones(1, 3), None, None, one, one)
     assert one.tolist() == [1.0, 1.0, 1.0], "statistics changed by a call that failed"
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (4, 5, 6), (4, 3, 5, 6)], ids=str)
+def test_channels_may_stand_last(shape: tuple):
+    """EN05: the same numbers, and the same gradients, in either layout."""
+    x = kernel.randn(*shape, dtype="float64", generator=kernel.Generator(0))
+    scale, bias = (kernel.randn(6, dtype="float64", generator=kernel.Generator(seed)) for seed in (1, 2))
+    pull = kernel.randn(*shape, dtype="float64", generator=kernel.Generator(3))
+    first = (0, len(shape) - 1, *range(1, len(shape) - 1))  # the axes of x, channels first
+    running = {"running_mean": bias, "running_var": scale * scale, "training": False}
+    for function in (
+        lambda t, **layout: kernel.batch_norm(t, scale, bias, **layout),
+        lambda t, **layout: kernel.batch_norm(t, scale, bias, **running, **layout),
+        lambda t, **layout: kernel.group_norm(t, 2, scale, bias, **layout),
+    ):
+        here, there = x.clone().requires_grad_(), x.clone().requires_grad_()
+        last, moved = function(here, layout="NHWC"), function(there.permute(first))
+        numpy.testing.assert_allclose(last.detach().permute(first).numpy(), moved.detach().numpy(), rtol=1e-12)
+        last.backward(pull)
+        moved.backward(pull.permute(first))
+        numpy.testing.assert_allclose(here.grad.numpy(), there.grad.numpy(), rtol=1e-12)
+    with pytest.raises(kernel.DtypeError, match=r'layout must be "NCHW" or "NHWC", but .NCWH. came'):
+        kernel.group_norm(x, 2, layout="NCWH")
