@@ -43,9 +43,18 @@ def stretch(x: Any, shape: tuple[int, ...]) -> Any:
     return broadcast_to(x, shape)
 
 
+def through_tanh(g: Any, y: Any) -> Any:
+    """g (1 - y²): what comes back through y = tanh(x).
+
+    >>> kernel.functional.through_tanh(kernel.tensor([2.0]), kernel.tensor([0.5]))
+    tensor([1.5])
+    """
+    return g * (1 - y * y)
+
+
 def transfer(x: Any, source: str, target: str) -> Any:
     """A copy of x, which is on the device ``source``, on the device ``target``; what ``x.to`` calls."""
     return apply(shapes.transfer, x, source=source, target=target)
 
 
-__all__ = ["gate", "keep", "stretch", "sum_rows", "transfer"]
+__all__ = ["gate", "keep", "stretch", "sum_rows", "through_tanh", "transfer"]
