@@ -428,7 +428,8 @@ def extras(
 
     def through_tanh(g: Any, y: Any) -> Any:
         """g (1 - y²), in one array: on large activations a second one would be the peak of a training step's memory."""
-        slope = y * y
+        slope = xp.empty_like(y)
+        xp.multiply(y, y, out=slope)
         xp.subtract(1, slope, out=slope)
         slope *= g
         return slope
