@@ -6,7 +6,8 @@ from typing import Any
 
 from .errors import DtypeError, ShapeError, UnknownSizeError, in_words
 from .op import NUMBERS, ArrayType, Op, is_float, require_fits
-from .signature import Record, Signature, new_signature, signatures
+from .parameter import complete_all
+from .signature import Record, Signature, new_signature, one_device, signatures
 from .tape import Node, grad_enabled, place, serials
 from .tensor import Tensor, _as_array, _plain_number, _wrap
 
@@ -66,12 +67,11 @@ def run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
 
 def _complete(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> None:
     """Fill in the parameters that wait for their size: ``infer`` finds it from the operands beside them."""
+    one_device(op, [x.device for x in operands if isinstance(x, Tensor)])
     types = [ArrayType(x.shape, x.dtype) if isinstance(x, Tensor) else ArrayType((), type(x)) for x in operands]
     try:
         inputs, _ = op.infer(*types, **attributes)
-        for operand, found in zip(operands, inputs, strict=True):
-            if hasattr(operand, "complete"):
-                operand.complete(found.shape)
+        complete_all(operands, inputs)
     except (ShapeError, DtypeError) as error:
         raise type(error)(f"{op.name}: {error}") from None
 

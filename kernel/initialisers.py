@@ -401,7 +401,13 @@ def as_initialiser(value: Any) -> Initialiser:
         return by_name(value)
     if callable(value) and not isinstance(value, Tensor):
         return from_function(value)
-    return constant(value)
+    try:
+        return constant(value)
+    except (DtypeError, ShapeError):
+        raise DtypeError(
+            "an initialiser must be a number, an array, a function of the shape, or one of kernel.initialisers, such "
+            f"as uniform(0.1), but {show(value)} came."
+        ) from None
 
 
 # PyTorch's names.

@@ -8,6 +8,7 @@ tensor is no parameter. A parameter or module that is held in two places is one 
 from __future__ import annotations
 
 import copy
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -17,11 +18,13 @@ from .creation import tensor
 from .errors import DtypeError, ShapeError, show
 from .initialisers import as_initialiser
 from .op import is_float, spell
-from .parameter import Buffer, Owned, Parameter
-from .tensor import Tensor
+from .parameter import Buffer, Owned, Parameter, Waiting
+from .tape import no_grad
+from .tensor import Tensor, destination
 from .xp import Generator
 
 CLONES = ("share", "clone", "freeze")
+_HOOKS = ("_before", "_after")  # the attributes that are neither part of the network nor copied with it
 
 
 class Module:
@@ -75,8 +78,9 @@ class Module:
 
     def _held(self) -> Iterator[tuple[str, Any]]:
         """(name, thing) of every parameter, buffer and module among the attributes."""
-        for name, value in vars(self).items():
-            yield from _inside(name, value)
+        for name, value in tuple(vars(self).items()):  # whoever goes over them may set another
+            if name not in _HOOKS:
+                yield from _inside(name, value)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """(name, module) of the modules that this one holds itself."""
@@ -93,11 +97,7 @@ class Module:
         >>> [name for name, _ in net.named_modules()]
         ['', '0', '1']
         """
-        seen = set()
-        for name, module in self._paths():
-            if module not in seen:
-                seen.add(module)
-                yield name, module
+        return _once(self._paths(), Module)
 
     def modules(self) -> Iterator[Module]:
         """This module and all below, each once."""
@@ -107,7 +107,8 @@ class Module:
         """(name, module) of this one and all below, under every name that they have."""
         yield name, self
         for child_name, child in self.named_children():
-            if child not in above:  # one that holds a module above it would be walked for ever
+            # One that holds a module above it would be walked for ever.
+            if not any(child is module for module in (*above, self)):
                 yield from child._paths(f"{name}.{child_name}" if name else child_name, (*above, self))
 
     def _owned(self) -> Iterator[tuple[str, Owned]]:
@@ -142,8 +143,10 @@ class Module:
 
     def train(self, mode: bool = True) -> Module:
         """Compute as in training: dropout drops, batch normalisation normalises by the batch. Returns the module."""
+        if not isinstance(mode, bool):
+            raise DtypeError(f"train: True or False was expected, but {show(mode)} came; this only sets the mode.")
         for module in self.modules():
-            object.__setattr__(module, "training", bool(mode))
+            object.__setattr__(module, "training", mode)
         return self
 
     def eval(self) -> Module:
@@ -165,15 +168,11 @@ class Module:
         >>> net.weight.dtype
         dtype('float64')
         """
+        there, dtype = destination(target)
+        if dtype is not None and not is_float(dtype):
+            raise DtypeError(f"to: parameters are floats, so float16, float32 or float64 was expected, not {dtype}.")
         for _, owned in _once(self._owned(), Owned):
-            if hasattr(owned, "complete"):
-                owned.to(target)
-                continue
-            if not is_float(owned.dtype) and not _is_device(target):
-                continue
-            _replace(owned, owned.detach().to(target))
-            if owned.grad is not None:
-                owned.grad = owned.grad.detach().to(target)
+            owned.move(there, dtype if is_float(owned.dtype) else None)
         return self
 
     def cpu(self) -> Module:
@@ -187,10 +186,22 @@ class Module:
     gpu = cuda
 
     def apply(self, function: Callable[[Module], Any]) -> Module:
-        """Call ``function`` on every module below and then on this one. Returns the module."""
-        for module in reversed(list(self.modules())):
+        """Call ``function`` on every module below, each once and after what it holds, and then on this one.
+
+        Returns the module.
+        """
+        if not callable(function):
+            raise DtypeError(f"apply: a function of a module was expected, but {show(function)} came.")
+        for module in list(self._from_below(set())):
             function(module)
         return self
+
+    def _from_below(self, seen: set[int]) -> Iterator[Module]:
+        seen.add(id(self))
+        for child in self.children():
+            if id(child) not in seen:
+                yield from child._from_below(seen)
+        yield self
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -254,13 +265,23 @@ class Module:
         mine = dict(self._owned())
         missing = [name for name in mine if name not in state]
         extra = [name for name in state if name not in mine]
-        values, faults = {}, []
-        for name in mine.keys() & state.keys():
-            values[name] = value = _values(name, state[name])
-            if not _fits(value.shape, mine[name].shape):
-                faults.append(f"{name} should have shape {spell(mine[name].shape)}, but has {spell(value.shape)}")
-            elif is_float(value.dtype) != is_float(mine[name].dtype):
-                faults.append(f"{name} should be {mine[name].dtype}, but is {value.dtype}")
+        values: dict[Owned, Tensor] = {}
+        faults = []
+        for name, owned in mine.items():
+            if name not in state:
+                continue
+            try:
+                value = _values(name, state[name])
+            except DtypeError as error:
+                faults.append(str(error).rstrip("."))
+                continue
+            wanted = values[owned].shape if owned in values else owned.shape  # under another name of what is shared
+            if not _fits(value.shape, wanted):
+                faults.append(f"{name} should have shape {spell(wanted)}, but has {spell(value.shape)}")
+            elif is_float(value.dtype) != is_float(owned.dtype):
+                faults.append(f"{name} should be {owned.dtype}, but is {value.dtype}")
+            else:
+                values[owned] = value
         if strict:
             faults += [f"{name} is missing" for name in missing]
             faults += [f"{show(name)} was not expected" for name in extra]
@@ -269,11 +290,12 @@ class Module:
                 f"load_state_dict: the state does not fit this {type(self).__name__}, and nothing was loaded: "
                 f"{'; '.join(sorted(faults))}."
             )
-        for name, value in values.items():
-            owned = mine[name]
-            if hasattr(owned, "complete"):
-                owned.complete(value.shape)
-            _replace(owned, value.to(owned.device).astype(owned.dtype))
+        with no_grad():
+            for owned, value in values.items():
+                if isinstance(owned, Waiting):
+                    owned.fill(value)
+                else:
+                    owned.copy_(value)
         return missing, extra
 
     def clone(self, method: str = "clone", replace: Mapping[str, Module] | None = None) -> Module:
@@ -282,7 +304,9 @@ class Module:
         Args:
             method: what becomes of parameters and buffers: "share" uses the same ones, "clone" copies them, "freeze"
                 copies them and learns them no more.
-            replace: {name: module} of modules that others are to stand in for.
+            replace: {name: module} of modules that others are to stand in for, as they are.
+
+        Hooks stay behind.
 
         >>> from kernel.layers import Dense, Sequential
         >>> net = Sequential([Dense(4), Dense(2)])
@@ -292,22 +316,26 @@ class Module:
         """
         if method not in CLONES:
             raise DtypeError(f'clone: method must be "share", "clone" or "freeze", but {show(method)} came.')
+        replace = {} if replace is None else replace
+        if not isinstance(replace, Mapping):
+            raise DtypeError(f"clone: replace should be {{name: module}}, but {show(replace)} came.")
         memo: dict[int, Any] = {}
         named = dict(self._paths())
-        for name, module in (replace or {}).items():
+        for name, module in replace.items():
             if name not in named or not name:
-                raise ShapeError(f"clone: there is no module {show(name)} to replace; there are {', '.join(named)}.")
+                known = ", ".join(filter(None, named)) or "none"
+                raise ShapeError(f"clone: there is no module {show(name)} to replace; there are {known}.")
+            if not isinstance(module, Module):
+                raise DtypeError(f"clone: a module should stand in for {show(name)}, but {show(module)} came.")
             memo[id(named[name])] = module
-        for _, owned in self._owned():
-            if method == "share":
-                memo[id(owned)] = owned
+        if method == "share":
+            memo |= {id(owned): owned for _, owned in self._owned()}
         result = copy.deepcopy(self, memo)
         if method == "freeze":
-            for name, module in result._paths():
-                if (replace or {}).get(name) is not module:
-                    for _, value in module._held():
-                        if isinstance(value, Parameter):
-                            value.requires_grad_(False)
+            given = {parameter for module in replace.values() for parameter in module.parameters()}
+            for parameter in result.parameters():
+                if parameter not in given:
+                    parameter.requires_grad_(False)
         return result
 
     # --- hooks ---
@@ -358,6 +386,7 @@ class Module:
         """What stands in the parentheses of its repr; a subclass says it."""
         return ""
 
+    @reprlib.recursive_repr("(…)")
     def __repr__(self) -> str:
         lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
         name, extra = type(self).__name__, self.extra_repr()
@@ -371,25 +400,25 @@ class Module:
             "kernel.save(path, module)."
         )
 
+    def __copy__(self) -> Module:
+        return self.clone("share")
+
     def __deepcopy__(self, memo: dict) -> Module:
         result = object.__new__(type(self))
         memo[id(self)] = result
         for name, value in vars(self).items():
-            if name not in ("_before", "_after"):
+            if name not in _HOOKS:
                 object.__setattr__(result, name, copy.deepcopy(value, memo))
         return result
 
 
-def _inside(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _inside(name: str, value: Any, above: tuple = ()) -> Iterator[tuple[str, Any]]:
     """What is held in an attribute, its name completed by the place in a list, tuple or dictionary."""
     if isinstance(value, Owned | Module):
         yield name, value
-    elif isinstance(value, list | tuple):
-        for i, entry in enumerate(value):
-            yield from _inside(f"{name}.{i}", entry)
-    elif isinstance(value, dict):
-        for key, entry in value.items():
-            yield from _inside(f"{name}.{key}", entry)
+    elif isinstance(value, list | tuple | dict) and not any(value is container for container in above):
+        for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _inside(f"{name}.{key}", entry, (*above, value))
 
 
 def _once(named: Iterator[tuple[str, Any]], kind: type) -> Iterator[tuple[str, Any]]:
@@ -400,22 +429,17 @@ def _once(named: Iterator[tuple[str, Any]], kind: type) -> Iterator[tuple[str, A
             yield name, value
 
 
-def _is_device(target: Any) -> bool:
-    return not isinstance(target, numpy.dtype | type) and str(target).split(":")[0] in ("cpu", "gpu", "cuda", "strict")
-
-
-def _replace(owned: Owned, value: Tensor) -> None:
-    """Give ``owned`` other memory, on whichever device: it stays the object that others hold."""
-    owned._array, owned._kind, owned._written = value._array, value._kind, value._written
-
-
 def _values(name: str, value: Any) -> Tensor:
     """What a state holds under a name, as a tensor of its own."""
     if isinstance(value, Tensor):
         return value.detach().clone()
-    if hasattr(value, "__array__"):
+    value = value.detach() if hasattr(value, "detach") else value  # PyTorch's parameters refuse NumPy otherwise
+    if not hasattr(value, "__array__"):
+        raise DtypeError(f"{name} should be a tensor or an array, but is {show(value)}")
+    try:
         return tensor(numpy.asarray(value))
-    raise DtypeError(f"load_state_dict: {name} should be a tensor or an array, but {show(value)} came.")
+    except (DtypeError, TypeError) as error:  # PyTorch's of another device, or of a dtype that NumPy has not
+        raise DtypeError(f"{name} is no array of numbers ({str(error).rstrip('.')})") from None
 
 
 def _fits(found: tuple, wanted: tuple | None) -> bool:

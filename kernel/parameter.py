@@ -8,12 +8,15 @@ filled in, and is an ordinary tensor from there on: the same object, so whoever 
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
 from typing import Any
+
+import numpy
 
 from .creation import tensor
 from .errors import UnknownSizeError
 from .initialisers import as_initialiser, fans
-from .op import DEFAULT_FLOAT, DTYPES, dtype_of, spell, unify
+from .op import DEFAULT_FLOAT, ArrayType, dtype_of, spell, unify
 from .tape import no_grad
 from .tensor import Tensor, _of_kind
 from .xp import Device, Generator
@@ -85,7 +88,15 @@ class Owned(Tensor):
         """
         made = _made(as_initialiser(initialiser), self.shape, self.layout, self.dtype, generator, name)
         with no_grad():
-            self.copy_(made.to(self.device))
+            self.copy_(made)
+
+    def move(self, there: Device | None, dtype: numpy.dtype | None) -> None:
+        """Be on another device, in another dtype, or both, and the gradient too; None changes nothing."""
+        target = [t for t in (there, dtype) if t is not None]
+        value = functools.reduce(Tensor.to, target, self.detach())
+        self._array, self._kind, self._written = value._array, value._kind, value._written
+        if self.grad is not None:
+            self.grad = functools.reduce(Tensor.to, target, self.grad.detach())
 
     def __deepcopy__(self, memo: dict) -> Any:
         copy = super().__deepcopy__(memo)
@@ -138,11 +149,19 @@ class Waiting:
 
     def complete(self, shape: tuple | None) -> None:
         """Be filled in, now that the whole shape is known; raises ShapeError if it is not, or contradicts ``shape``."""
+        self.fill(self.begin(shape))
+
+    def begin(self, shape: tuple | None) -> Tensor:
+        """The first values for a shape that is known at last."""
         plan = self._plan
         shape = unify("the parameter", shape, plan["shape"], "so it was made")
         if shape is None or None in shape:
             raise UnknownSizeError(self._why())
-        made = _made(plan["initialiser"], shape, self.layout, plan["dtype"]).to(plan["device"])
+        return _made(plan["initialiser"], shape, self.layout, plan["dtype"])
+
+    def fill(self, values: Tensor) -> None:
+        """Take over ``values``, and wait no more."""
+        made = values.astype(self._plan["dtype"]).to(self._plan["device"])
         self.__class__ = _COMPLETE[type(self)]
         self._array, self._kind, self._plan = made._array, made._kind, None
 
@@ -152,9 +171,13 @@ class Waiting:
 
     def _why(self) -> str:
         return (
-            f"a parameter of shape {spell(self._plan['shape'])} has no values yet, since its size is not known; call "
-            "the module on data once, or name the input size where the layer is made."
+            f"a parameter of {self._shape_in_words()} has no values yet, since its size is not known; call the module "
+            "on data once, or name the input size where the layer is made."
         )
+
+    def _shape_in_words(self) -> str:
+        shape = self._plan["shape"]
+        return "unknown shape" if shape is None else f"shape {spell(shape)}"
 
     def _refuse(self) -> Any:
         raise UnknownSizeError(self._why())
@@ -172,16 +195,15 @@ class Waiting:
     def ndim(self) -> int:
         return self._refuse() if self._plan["shape"] is None else len(self._plan["shape"])
 
-    def to(self, target: Any) -> Any:
-        """This one, to be made on another device or in another dtype."""
-        if isinstance(target, str | Device) and target not in map(str, DTYPES):
-            self._plan["device"] = device_of(target)
-        else:
-            self._plan["dtype"] = dtype_of("to: dtype", target)
-        return self
+    def __len__(self) -> int:
+        return self._refuse()
+
+    def move(self, there: Device | None, dtype: numpy.dtype | None) -> None:
+        """Be made there, once the size is known."""
+        self._plan |= {"device": there or self.device, "dtype": dtype or self.dtype}
 
     def __repr__(self) -> str:
-        return f"{_COMPLETE[type(self)].__name__} of shape {spell(self._plan['shape'])}, waiting for its size"
+        return f"{_COMPLETE[type(self)].__name__} of {self._shape_in_words()}, waiting for its size"
 
     def __deepcopy__(self, memo: dict) -> Any:
         plan = self._plan
@@ -217,6 +239,14 @@ class WaitingBuffer(Waiting, Buffer):
     """A buffer whose size is not known yet."""
 
     __slots__ = ()
+
+
+def complete_all(operands: Iterable, found: Iterable[ArrayType]) -> None:
+    """Fill in those operands that wait for their size, by the types that ``infer`` found; all of them or none."""
+    shapes = {x: t.shape for x, t in zip(operands, found, strict=True) if isinstance(x, Waiting)}
+    begun = {waiting: waiting.begin(shape) for waiting, shape in shapes.items()}
+    for waiting, values in begun.items():
+        waiting.fill(values)
 
 
 _WAITING = {Parameter: WaitingParameter, Buffer: WaitingBuffer}

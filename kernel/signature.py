@@ -11,7 +11,7 @@ import numpy
 from . import functional
 from .errors import DeviceError, DtypeError, ShapeError
 from .op import MOST_AXES, ArrayType, Kind, Op, spell
-from .xp import device
+from .xp import Device, device
 
 
 class Record:
@@ -114,11 +114,7 @@ class Signature:
     )
 
     def __init__(self, op: type[Op], types: tuple[ArrayType, ...], attributes: dict[str, Any]):
-        devices = [*dict.fromkeys(t.device for t in types if isinstance(t, Kind))]
-        if len(devices) > 1:
-            raise DeviceError(
-                f"{op.name}: the operands are on {devices[0]} and {devices[1]}; move one with .to('{devices[0]}')."
-            )
+        self.home = one_device(op, [t.device for t in types if isinstance(t, Kind)])
         _require_call(op, types, attributes)
         try:
             inputs, self.outputs = op.infer(*types, **attributes)
@@ -135,7 +131,6 @@ class Signature:
             for i, (given, t) in enumerate(zip(types, inputs, strict=True))
             if given.dtype != t.dtype and (isinstance(given, Kind) or op.variadic or t.dtype not in arrays)
         )
-        self.home = devices[0]
         self.device = device(attributes["target"]) if op.moves else self.home
         if op.function is not None:
             self.compute = getattr(self.home.xp, op.function)
@@ -177,6 +172,14 @@ class Signature:
                 f"{self.op.name}: infer announced {expected.dtype} of shape {spell(expected.shape)}, but forward "
                 f"returned {array.dtype} of shape {spell(array.shape)}; correct one of the two."
             )
+
+
+def one_device(op: type[Op], devices: list[Device]) -> Device:
+    """The device that all operands are on; raises DeviceError if they are on several."""
+    first, *others = dict.fromkeys(devices)
+    if others:
+        raise DeviceError(f"{op.name}: the operands are on {first} and {others[0]}; move one with .to('{first}').")
+    return first
 
 
 def _require_call(op: type[Op], types: tuple[ArrayType, ...], attributes: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from .errors import DeviceError, DtypeError, ShapeError, show
 from .op import DEFAULT_FLOAT, ArrayType, Op, require_whole, spell
 from .ops import products, reduce
 from .ops.sparse import check_stored, csr_matmul, require_matrix, require_stored
+from .parameter import complete_all
 from .tensor import Tensor, _host_array, _plain_number, _wrap
 from .xp import Device
 
@@ -175,7 +176,8 @@ class SparseTensor:
         ]
         types = [ArrayType(getattr(o, "shape", ()), getattr(o, "dtype", type(o))) for o in (x, *others)]
         try:
-            op.infer(*types, **attributes)
+            inputs, _ = op.infer(*types, **attributes)
+            complete_all(others, inputs[1:])
         except (ShapeError, DtypeError) as error:
             raise type(error)(f"{op.name}: {error}") from None
         return function(x, *others, **attributes)

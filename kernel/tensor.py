@@ -236,14 +236,12 @@ class Tensor:
         >>> kernel.ones(2).to("cpu").to(kernel.float64)
         tensor([1., 1.], dtype=float64)
         """
-        if isinstance(target, Tensor):
-            return self.to(target.device).astype(target.dtype)
-        if not isinstance(target, str | Device) or target in map(str, DTYPES):
-            return self.astype(dtype_of("to: dtype", target))
-        there = device_of(target)
-        if there is self.device:
-            return self
-        return functional.transfer(self, source=self.device.name, target=there.name)
+        there, dtype = destination(target)
+        if there is None or there is self.device:
+            moved = self
+        else:
+            moved = functional.transfer(self, source=self.device.name, target=there.name)
+        return moved if dtype is None else moved.astype(dtype)
 
     def cpu(self) -> Tensor:
         """A copy on the host (itself if it is there already)."""
@@ -322,6 +320,11 @@ class Tensor:
         """
         gradients = self._gradients("backward", gradient, None, retain_graph, create_graph)
         for leaf in gradients:  # what may raise comes first, and leaves every grad as it was
+            if gradients[leaf].dtype != leaf._kind.dtype:
+                raise GradError(
+                    f"backward: a leaf is {leaf.dtype} now, but was {gradients[leaf].dtype} when it was used; compute "
+                    "the result again."
+                )
             if leaf.grad is not None and getattr(leaf.grad, "_kind", None) is not leaf._kind:
                 _check_grad(leaf)
             if leaf._hooks:
@@ -854,6 +857,15 @@ class Tensor:
         return self._apply(elementwise.clone, (self,), _NONE)
 
 
+def destination(target: Any) -> tuple[Device | None, numpy.dtype | None]:
+    """What ``to`` was told: a device, a dtype, or both as another tensor has them."""
+    if isinstance(target, Tensor):
+        return target.device, target.dtype
+    if isinstance(target, str | Device) and not (target in TENSOR_TYPES or target in map(str, DTYPES)):
+        return device_of(target), None
+    return None, dtype_of("to: dtype", target)
+
+
 def _of_kind(array: Any, kind: Kind, cls: type = Tensor) -> Tensor:
     """A tensor without a history around an array of a known kind."""
     tensor = _new(cls)
@@ -960,8 +972,9 @@ def _is_read_only(tensor: Tensor) -> bool:
 def _host_array(name: str, data: Any, dtype: Any) -> numpy.ndarray:
     """``data`` (numbers, nested lists, NumPy arrays, tensors) as a new host array in one of our dtypes."""
     dtypes: set[Any] = set()
+    host = _on_the_host(name, data, dtypes)
     try:
-        array = numpy.array(_on_the_host(name, data, dtypes))
+        array = numpy.array(host)
     except ValueError:
         raise ShapeError(
             f"{name}: the rows of the nested list have different lengths; a tensor needs them equal."

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from .. import functional
-from ..errors import DtypeError, show
+from ..errors import DtypeError, ShapeError, show
 from ..module import Module
 from .activations import Activation
 
@@ -67,7 +67,12 @@ class Sequential(Module):
         return iter(self.layers)
 
     def __getitem__(self, index: int | slice) -> Module:
-        chosen = self.layers[index]
+        try:
+            chosen = self.layers[index]
+        except (IndexError, TypeError):
+            raise ShapeError(
+                f"Sequential: there is no layer {show(index)}; there are {len(self)}, numbered from 0."
+            ) from None
         return Sequential(*chosen) if isinstance(index, slice) else chosen
 
 
