@@ -192,6 +192,8 @@ def _weight_shape(weight: ArrayType) -> tuple:
             f"argument weight should have shape (out, in, kernel height, kernel width), but it has shape "
             f"{spell(weight.shape)}."
         )
+    if 0 in weight.shape[2:]:
+        raise ShapeError(f"argument weight should hold kernels of 1 or more, but it has shape {spell(weight.shape)}.")
     return weight.shape
 
 
@@ -352,10 +354,10 @@ class conv2d_weight(Op):
         made = []
         for seen, part in zip(_groups(images, groups), _groups(given, groups), strict=True):
             columns = Columns(xp, len(seen), kernel, stride, dilation, len(x), x.dtype)
-            total = xp.zeros((columns.height, len(part)), x.dtype)
+            total = xp.zeros((len(part), columns.height), x.dtype)
             for start, places in blocks(xp, count, columns.place_bytes):
-                total += columns.gather(seen, start, places).dot(matrix(part, start, places).T)
-            made.append(total.T.reshape(len(part), len(seen), *kernel))
+                total += matrix(part, start, places).dot(columns.gather(seen, start, places).T)
+            made.append(total.reshape(len(part), len(seen), *kernel))
         result = made[0] if groups == 1 else xp.concatenate(made)
         return deliver(xp, in_dtype(dtype, result), out)
 
