@@ -6,8 +6,11 @@ so that whoever opens it knows what to feed. Files of other programs load too, i
 
 from __future__ import annotations
 
+import contextlib
 import os
-import tempfile
+import re
+import secrets
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,10 +25,10 @@ from .tensor import Tensor
 
 FORMAT, VERSION = "gradschool", 1
 _FOREIGN = {
-    b"PK\x03\x04": "a zip archive, as torch.save or numpy.savez make them",
-    b"\x80": "a pickle",
-    b"\x89HDF": "an HDF5 file, as Keras makes them",
-    b"\x93NUMPY": "a NumPy array",
+    rb"PK\x03\x04": "a zip archive, as torch.save or numpy.savez make them",
+    rb"\x80[\x02-\x05][^\0]": "a pickle",  # a safetensors file may begin with 128, but then with zeros soon
+    rb"\x89HDF": "an HDF5 file, as Keras makes them",
+    rb"\x93NUMPY": "a NumPy array",
 }
 
 
@@ -42,7 +45,8 @@ def save(model: Module | Mapping[str, Tensor], path: str | os.PathLike) -> None:
     """Write the parameters and buffers of a module, or a state dict, to a safetensors file.
 
     The file is written beside its place and then moved there, so that what was there before is lost only when the new
-    one is whole. On every device the numbers are saved in row-major order.
+    one is whole. On every device the numbers are saved in row-major order. A checksum tells later whether they are
+    still the same.
 
     Raises DtypeError for anything else than a module or {name: tensor}, UnknownSizeError while the module has
     parameters without a size.
@@ -56,26 +60,25 @@ def save(model: Module | Mapping[str, Tensor], path: str | os.PathLike) -> None:
     """
     library = _library("save")
     is_module = isinstance(model, Module)
-    if not is_module and not (isinstance(model, Mapping) and all(isinstance(v, Tensor) for v in model.values())):
+    if not is_module and not (isinstance(model, Mapping) and all(map(_is_entry, model, model.values()))):
         raise DtypeError(f"save: a module or a state dict {{name: tensor}} was expected, but {show(model)} came.")
     state = model.state_dict() if is_module else model
-    arrays = {name: numpy.ascontiguousarray(value.detach().cpu().numpy()) for name, value in state.items()}
-    about = {"format": FORMAT, "version": str(VERSION)}
+    arrays = {name: numpy.asarray(value.detach().cpu().numpy(), order="C") for name, value in state.items()}
+    about = {"format": FORMAT, "version": str(VERSION), "checksum": _checksum(arrays)}
     if is_module:
         about |= {"model": repr(model), "types": model.types}
     data = library.numpy.save(arrays, metadata=about)
     place = _path("save", path)
+    scratch = place.parent / f".{place.name}.{secrets.token_hex(4)}"
     try:
-        handle, scratch = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
-    except OSError as error:
-        raise FileError(f"save: {place} cannot be written: {error.strerror}.") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
+        with scratch.open("xb") as file:
             file.write(data)
         os.replace(scratch, place)
     except OSError as error:
-        Path(scratch).unlink(missing_ok=True)
         raise FileError(f"save: {place} cannot be written: {error.strerror}.") from None
+    finally:
+        with contextlib.suppress(OSError):
+            scratch.unlink()  # if it still is there
 
 
 def load(path: str | os.PathLike, into: Module | None = None, strict: bool = True) -> dict[str, Tensor]:
@@ -88,8 +91,11 @@ def load(path: str | os.PathLike, into: Module | None = None, strict: bool = Tru
         raise DtypeError(f"load: into must be a module, but {show(into)} came.")
     place = _path("load", path)
     with _opened("load", place) as file:
-        _check_version(place, file.metadata() or {})
+        about = file.metadata() or {}
+        _check_version(place, about)
         state = {name: _read(place, file, name) for name in list(file.keys())}
+    if _is_ours(about) and about.get("checksum") != _checksum({name: value.numpy() for name, value in state.items()}):
+        raise FileError(f"load: {place} is damaged, its numbers are not those that were saved; nothing was loaded.")
     if into is not None:
         into.load_state_dict(state, strict)
     return state
@@ -129,6 +135,8 @@ def _library(name: str) -> Any:
 def _path(name: str, path: Any) -> Path:
     if not isinstance(path, str | os.PathLike):
         raise DtypeError(f"{name}: a path was expected, but {show(path)} came.")
+    if "\0" in str(path):
+        raise FileError(f"{name}: no file can be called {show(path)}.")
     return Path(path)
 
 
@@ -142,7 +150,7 @@ def _opened(name: str, path: Path) -> Any:
         raise FileError(f"{name}: {path} cannot be read: {error.strerror or error}.") from None
     except library.SafetensorError as error:
         for magic, what in _FOREIGN.items():
-            if start.startswith(magic):
+            if re.match(magic, start):
                 raise FileError(
                     f"{name}: {path} is {what}, not a safetensors file; nothing was loaded. Save it as safetensors in "
                     "the program that made it."
@@ -152,8 +160,22 @@ def _opened(name: str, path: Path) -> Any:
         ) from None
 
 
+def _is_entry(name: Any, value: Any) -> bool:
+    return isinstance(name, str) and name != "__metadata__" and isinstance(value, Tensor)
+
+
+def _checksum(arrays: Mapping[str, numpy.ndarray]) -> str:
+    """Of names, dtypes, shapes and numbers, whatever their order in the file."""
+    total = 0
+    for name in sorted(arrays):
+        array = arrays[name]
+        total = zlib.crc32(f"{name} {array.dtype} {array.shape} ".encode(), total)
+        total = zlib.crc32(array.reshape(-1).view("u1"), total)
+    return f"{total:08x}"
+
+
 def _is_ours(about: Mapping[str, str]) -> bool:
-    return about.get("format") == FORMAT and about.get("version", "").isdigit()
+    return about.get("format") == FORMAT and re.fullmatch("[0-9]{1,9}", about.get("version", "")) is not None
 
 
 def _check_version(path: Path, about: Mapping[str, str]) -> None:

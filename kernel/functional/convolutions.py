@@ -9,7 +9,7 @@ import numpy
 
 from ..apply import apply
 from ..errors import DtypeError, ShapeError, show
-from ..op import is_float, spell
+from ..op import ArrayType, is_float, spell
 from ..ops import convolutions, pooling
 from .axes import ndim_of
 from .layouts import channels_first, in_layout
@@ -147,16 +147,21 @@ def conv1d(
     """
     signals, (length,) = _as_signals("conv1d", x), _kernel_of("conv1d", weight, 3)
     stride, dilation = _one("conv1d", "stride", stride), _one("conv1d", "dilation", dilation)
-    y = apply(
-        convolutions.conv2d,
-        signals,
-        expand_dims(weight, 2),
-        0 if bias is None else bias,
-        stride=(1, stride),
-        padding=_padding_1d("conv1d", padding, length, dilation),
-        dilation=(1, dilation),
-        groups=groups,
-    )
+    options = {
+        "stride": (1, stride),
+        "padding": _padding_1d("conv1d", padding, length, dilation),
+        "dilation": (1, dilation),
+        "groups": groups,
+    }
+    if hasattr(weight, "complete"):  # it waits for its size, and so cannot be given another axis
+        out, per_group, _ = weight.shape
+        types = ArrayType(signals.shape, signals.dtype), ArrayType((out, per_group, 1, length), weight.dtype)
+        try:
+            found, _ = convolutions.conv2d.infer(*types, ArrayType((), int), **options)
+        except (ShapeError, DtypeError) as error:
+            raise type(error)(f"conv1d: {error}") from None
+        weight.complete((out, found[1].shape[1], length))
+    y = apply(convolutions.conv2d, signals, expand_dims(weight, 2), 0 if bias is None else bias, **options)
     return squeeze(y, 2)
 
 
@@ -305,7 +310,7 @@ def global_max_pool(x: Any, *, layout: str = "NCHW") -> Any:
     >>> kernel.global_max_pool(kernel.arange(8, dtype="float32").reshape(1, 2, 2, 2))
     tensor([[3., 7.]])
     """
-    return amax(_floats("global_max_pool", channels_first("global_max_pool", x, layout, 4)), axis=(2, 3))
+    return amax(_float_images("global_max_pool", x, layout), axis=(2, 3))
 
 
 def global_average_pool(x: Any, *, layout: str = "NCHW") -> Any:
@@ -314,13 +319,16 @@ def global_average_pool(x: Any, *, layout: str = "NCHW") -> Any:
     >>> kernel.global_average_pool(kernel.arange(8, dtype="float32").reshape(1, 2, 2, 2))
     tensor([[1.5, 5.5]])
     """
-    return mean(_floats("global_average_pool", channels_first("global_average_pool", x, layout, 4)), axis=(2, 3))
+    return mean(_float_images("global_average_pool", x, layout), axis=(2, 3))
 
 
-def _floats(name: str, x: Any) -> Any:
+def _float_images(name: str, x: Any, layout: str) -> Any:
+    images = channels_first(name, x, layout, 4)
+    if ndim_of(name, images) != 4:
+        raise ShapeError(f"{name}: argument x should have shape (N, C, H, W), but it has shape {spell(x.shape)}.")
     if not is_float(x.dtype):
         raise DtypeError(f"{name}: argument x must be of a float dtype, but it is {x.dtype}; convert it with .float().")
-    return x
+    return images
 
 
 __all__ = [

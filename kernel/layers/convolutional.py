@@ -207,9 +207,6 @@ class Conv1d(Module):
         self.bias = Parameter.later((out_channels,)) if bias else None
 
     def forward(self, x: Any) -> Any:
-        if hasattr(self.weight, "complete") and getattr(x, "ndim", None) == 3:
-            out, _, length = self.weight.shape
-            self.weight.complete((out, x.shape[1] // self._options["groups"], length))
         return functional.conv1d(x, self.weight, self.bias, **self._options)
 
     def extra_repr(self) -> str:

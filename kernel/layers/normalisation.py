@@ -21,6 +21,13 @@ def _require_eps(layer: str, eps: Any) -> None:
         raise DtypeError(f"{layer}: eps must be 0 or more, but {eps} came.")
 
 
+def _complete(channels: int, *owned: Any) -> None:
+    """Give those that wait for it the number of channels."""
+    for each in owned:
+        if hasattr(each, "complete"):
+            each.complete((channels,))
+
+
 class BatchNorm(Module):
     """weight · (x - mean) / √(variance + eps) + bias for each channel: (N, C, …) -> (N, C, …).
 
@@ -78,11 +85,10 @@ class BatchNorm(Module):
         self.num_batches_tracked.add_(1)
 
     def forward(self, x: Any) -> Any:
-        if hasattr(self.running_mean, "complete") and getattr(x, "ndim", 0) >= 2:
-            for owned in (self.weight, self.bias, self.running_mean, self.running_var):
-                if hasattr(owned, "complete"):
-                    owned.complete((x.shape[1 if self._layout == "NCHW" else -1],))
         if not self.training:
+            if hasattr(type(x), "_apply") and x.ndim >= 2:
+                channels = x.shape[1 if self._layout == "NCHW" else -1]
+                _complete(channels, self.weight, self.bias, self.running_mean, self.running_var)
             running = {"running_mean": self.running_mean, "running_var": self.running_var}
             return functional.batch_norm(
                 x, self.weight, self.bias, **running, training=False, eps=self.eps, layout=self._layout
@@ -90,6 +96,7 @@ class BatchNorm(Module):
         y, mean, variance = functional.batch_norm_with_statistics(
             x, self.weight, self.bias, self.eps, layout=self._layout
         )
+        _complete(len(mean), self.running_mean, self.running_var)
         with no_grad():
             self._count(len(x))
             share = self._share(len(x))
@@ -173,11 +180,12 @@ class LayerNorm(Module):
         self.bias = Parameter.later(normalized_shape, 0) if affine else None
 
     def forward(self, x: Any) -> Any:
-        if self._shape is None:
-            if getattr(x, "ndim", 0) < 2:
-                raise ShapeError(f"{type(self).__name__}: a batch (N, …) was expected, but {show(x)} came.")
-            self._shape = x.shape[1:]
-        return functional.layer_norm(x, self._shape, self.weight, self.bias, self.eps)
+        if self._shape is None and getattr(x, "ndim", 0) < 2:
+            raise ShapeError(f"{type(self).__name__}: a batch (N, …) was expected, but {show(x)} came.")
+        shape = x.shape[1:] if self._shape is None else self._shape
+        y = functional.layer_norm(x, shape, self.weight, self.bias, self.eps)
+        self._shape = shape  # only now that it has been found to fit
+        return y
 
     def extra_repr(self) -> str:
         return f"{'?' if self._shape is None else self._shape}, eps={self.eps}" + (
