@@ -273,11 +273,12 @@ def _numpy_namespace() -> SimpleNamespace:
         bits -= 1  # no bit where closed, every bit elsewhere
         return numpy.bitwise_and(g.view(whole[g.dtype]), bits).view(g.dtype)
 
-    def keep(g: numpy.ndarray, chosen: numpy.ndarray) -> numpy.ndarray:
+    def keep(g: numpy.ndarray, chosen: numpy.ndarray, out: numpy.ndarray | None = None) -> numpy.ndarray:
         """g where chosen, 0 elsewhere. On large arrays NumPy's where is ten times slower than a choice bit by bit."""
         # A true byte read as a number is 1; its negative has every bit set, in integers of any width.
         bits = numpy.negative(chosen.view("i1"))
-        return numpy.bitwise_and(g.view(whole[g.dtype]), bits).view(g.dtype)
+        kind = whole[g.dtype]
+        return numpy.bitwise_and(g.view(kind), bits, out=None if out is None else out.view(kind)).view(g.dtype)
 
     changed = {"CACHE": 2 * 2**20, "WORKSPACE": 8 * 2**20, "gate": gate, "keep": keep, "rectify": rectify}
     return with_apply(SimpleNamespace(**names | own | changed))
@@ -397,9 +398,13 @@ def extras(
         """0 where y <= 0, else g."""
         return xp.where(y <= 0, 0, g)
 
-    def keep(g: Any, chosen: Any) -> Any:
+    def keep(g: Any, chosen: Any, out: Any = None) -> Any:
         """g where chosen, 0 elsewhere: chosen, not multiplied, since infinity times 0 would be nan."""
-        return xp.where(chosen, g, 0)
+        result = xp.where(chosen, g, 0)
+        if out is None:
+            return result
+        out[...] = result
+        return out
 
     def stretch(value: Any, shape: tuple[int, ...]) -> Any:
         """``value`` repeated to fill ``shape``, written out: faster than NumPy's broadcast_to for small arrays."""

@@ -395,7 +395,7 @@ _ROW = 25
 _HEAD = 26
 _INDENT = 14
 # Where the columns begin; shapes end before the numbers, which are aligned at their right.
-_LAYER, _SHAPE, _NUMBER, _BAR, _BAR_WIDTH = 144, 256, 444, 456, 64
+_LAYER, _SHAPE, _NUMBER, _BAR, _BAR_WIDTH = 138, 260, 444, 456, 64
 _MOST_ROWS = 16
 _HISTOGRAM, _GAP = 112, 24
 
@@ -483,7 +483,7 @@ def _row(state: TreeState, row: Row, top: float) -> list[str]:
     parts.append(_text(_SHAPE, middle, _cut(_shapes(row), _NUMBER - _SHAPE - 50), weight=weight))
     if row.shared_with is not None and row.parameters:
         parts.append(_text(_NUMBER, middle, _grouped(row.parameters), "end", weight))
-        parts.append(_text(_BAR, middle, _cut(f"⟲ as {row.shared_with}", _WIDTH - _MARGIN - _BAR), size=12))
+        parts.append(_text(_BAR, middle, _cut(f"⟲ same as {row.shared_with}", _WIDTH - _MARGIN - _BAR), size=12))
     else:
         parts.append(_text(_NUMBER, middle, _grouped(row.parameters), "end", weight))
         parts += _share(state.share(row), middle)

@@ -247,7 +247,7 @@ for begin in (0, 0.5, {"*weight": uniform(-0.1, 0.1), "*bias": 0}):
         x = 2 * kernel.rand(50, 2) - 1
         step(net2, x, zones(x), rate=0.5)
     rows = net2.lin1.weight.data
-    print(begin)
+    print(f"begun with {begin}:")
     print("  rows 0 and 1:", *np.round(rows[:2].numpy(), 2))
     print("  all 12 alike:", bool(abs(rows - rows[0]).max() < 1e-5))
 
@@ -269,7 +269,7 @@ def spreads(gain):
     for layer in deep:
         layer.register_forward_hook(lambda layer, inputs, y: seen.append(y.numpy()))
     with kernel.no_grad():
-        deep(kernel.randn(500, 100))
+        deep(0.7 * kernel.randn(500, 100))
     return seen
 
 
@@ -395,33 +395,37 @@ score = accuracy(reader, images[test], labels[test])
 print("on digits never seen, above 97 %:", score > 0.97)
 
 # %% [markdown]
-# What has it learned? On the left a digit, above the eight kernels, below what each of them makes of the digit.
+# What has it learned? On the left a digit, on the right the eight kernels, and below each what it makes of the digit.
 
 # %%
 signs = LinearSegmentedColormap.from_list("", [style.VERMILLION, "white", style.BLUE])
 digit = images[test[3:4]]
 kernels, maps = reader[0].W.data.numpy(), reader[0](digit).detach().numpy()
-figure, panels = style.subplots(2, 9, width=720, height=230, width_ratios=[2, *[1] * 8])
-for number in range(8):
+figure, panels = style.subplots(2, 9, width=740, height=250, width_ratios=[2.6, *[1] * 8])
+for number, (above, below) in enumerate(panels.T[1:]):
     weight = kernels[number, 0]
-    above, below = panels[:, number + 1]
     above.imshow(weight, cmap=signs, vmin=-1, vmax=1)
     for (i, j), value in np.ndenumerate(weight):
-        above.text(j, i, "−" if value < 0 else "+", ha="center", va="center", size=8)
+        above.text(j, i, "−" if value < 0 else "+", ha="center", va="center", size=9)
     below.imshow(maps[0, number], cmap="gray_r", vmin=0, vmax=maps.max())
-for axes in panels.flat:
-    axes.set_axis_off()
 whole = figure.add_subplot(panels[0, 0].get_gridspec()[:, 0])
 whole.imshow(digit.numpy()[0, 0], cmap="gray_r")
-whole.set(xticks=[], yticks=[], xlabel=f"test accuracy {100 * score:.1f} %")
+whole.set_title(f"a digit (of {100 * score:.1f} % read)", fontsize=10)
+panels[0, 1].set_title("eight kernels", fontsize=10)
+panels[1, 1].set_title("what each makes of the digit", fontsize=10)
+for axes in (whole, *panels[:, 1:].flat):
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set(visible=True, color=style.RULE)
+for axes in panels[:, 0]:
+    axes.remove()
 show(
     figure,
     alt="A handwritten digit; eight kernels of 3 by 3 numbers, blue with a plus sign "
     "where positive and vermillion with a minus sign where negative; below each the 8 "
     "by 8 map that it makes of the digit, dark where the kernel fits.",
-    caption="A kernel answers where its plus signs lie on ink and its minus signs do "
-    "not: one to upper edges, another to lower ones, to slants, to ends of strokes. "
-    "Nobody designed them.",
+    caption="A map is dark where the plus signs lie on ink and the minus signs do not. "
+    "Pluses on one side and minuses on the other find edges of that direction. "
+    "Nobody drew these kernels: they began as random numbers.",
 )
 
 # %% [markdown]

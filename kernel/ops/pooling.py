@@ -86,14 +86,21 @@ def _channels(xp: Any, images: Any) -> Iterator[slice]:
 
 
 def _spread(xp: Any, part: Callable, size: Pair, kernel: Pair, stride: Pair, reach: Padding, like: Any) -> Any:
-    """Batch-first images of ``size``: to what window position k sees of channels c, ``part(k, c)`` is added."""
+    """Batch-first images of ``size``: to what window position k sees of channels c, ``part(k, c, out)`` is added.
+
+    The positions within one stride see each place for the first time, so they may write (``out``) instead.
+    """
     channels, *count, batch = like.shape
     shape = tuple(s + sum(pad) for s, pad in zip(size, reach, strict=True))
-    images = xp.zeros((channels, *shape, batch), like.dtype)
+    tiled = all(n * step == length for n, step, length in zip(count, stride, shape, strict=True))
+    images = (xp.empty if tiled else xp.zeros)((channels, *shape, batch), like.dtype)
     for some in _channels(xp, images):
         for k, at in enumerate(positions(kernel)):
             seen = window(images[some], at, tuple(count), stride)
-            seen += part(k, some)
+            if at[0] < stride[0] and at[1] < stride[1]:
+                part(k, some, seen)
+            else:
+                seen += part(k, some, None)
     return unpadded(images, reach, size)
 
 
@@ -152,8 +159,8 @@ class max_unpool2d(Op):
         given, index = batch_last(xp, x), batch_last(xp, chosen)
         reach = _reach(x.shape[2:], size, kernel, stride, padding)
 
-        def part(k, some):
-            return xp.keep(given[some], index[some] == k)
+        def part(k, some, out):
+            return xp.keep(given[some], index[some] == k, out)
 
         return deliver(xp, _spread(xp, part, size, kernel, stride, reach, given), out)
 
@@ -241,8 +248,13 @@ class avg_unpool2d(Op):
         dtype, x, count = x.dtype, wide(x), x.shape[2:]
         given = batch_last(xp, x) / _divisors(xp, size, kernel, stride, padding, count, include_pad, x.dtype)
         reach = _reach(count, size, kernel, stride, padding)
-        spread = _spread(xp, lambda k, some: given[some], size, kernel, stride, reach, given)
-        return deliver(xp, in_dtype(dtype, spread), out)
+
+        def part(k, some, to):
+            if to is not None:
+                to[...] = given[some]
+            return given[some]
+
+        return deliver(xp, in_dtype(dtype, _spread(xp, part, size, kernel, stride, reach, given)), out)
 
     def _x(xp, g, y, x, size, **options):
         return xp.apply(avg_pool2d, g, **options)

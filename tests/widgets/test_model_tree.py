@@ -124,7 +124,7 @@ def test_what_is_shared_is_marked_and_counted_once():
     tree = ModelTree(Twice(), kernel.ones(2, 3))
     tree.set(layer="again")
     picture, alt, status = tree._shown
-    assert "⟲ as first" in picture and "shared with first" in status and "called 2 times" in status
+    assert "⟲ same as first" in picture and "shared with first" in status and "called 2 times" in status
     assert "again, Linear, (2, 3), 12 parameters" in alt
     tree.set(layer="spare")
     assert tree._shown[2].startswith("Linear spare was not called, and holds parameters that wait")
@@ -249,7 +249,7 @@ def test_columns_do_not_run_into_one_another():
 
     model = Sequential([ALayerWithAnExceedinglyLongName()])
     text = ModelTree(model, kernel.ones(5, 3))._shown[0]
-    starts = {144: 256, 256: 400}
+    starts = {138: 260, 260: 400}
     for each in ElementTree.fromstring(text).iter("text"):
         x = float(each.get("x"))
         if each.get("text-anchor") == "start" and x in starts:
