@@ -401,7 +401,10 @@ print("on digits never seen, above 97 %:", score > 0.97)
 signs = LinearSegmentedColormap.from_list("", [style.VERMILLION, "white", style.BLUE])
 digit = images[test[3:4]]
 kernels, maps = reader[0].W.data.numpy(), reader[0](digit).detach().numpy()
-figure, panels = style.subplots(2, 9, width=740, height=250, width_ratios=[2.6, *[1] * 8])
+place = {"left": 0.01, "right": 0.99, "bottom": 0.02, "wspace": 0.15, "hspace": 0.3}
+place["width_ratios"] = [2.4, *[1] * 8]
+figure, panels = style.subplots(2, 9, width=740, height=240, gridspec_kw=place)
+figure.set_layout_engine("none")
 for number, (above, below) in enumerate(panels.T[1:]):
     weight = kernels[number, 0]
     above.imshow(weight, cmap=signs, vmin=-1, vmax=1)
@@ -410,9 +413,9 @@ for number, (above, below) in enumerate(panels.T[1:]):
     below.imshow(maps[0, number], cmap="gray_r", vmin=0, vmax=maps.max())
 whole = figure.add_subplot(panels[0, 0].get_gridspec()[:, 0])
 whole.imshow(digit.numpy()[0, 0], cmap="gray_r")
-whole.set_title(f"a digit (of {100 * score:.1f} % read)", fontsize=10)
-panels[0, 1].set_title("eight kernels", fontsize=10)
-panels[1, 1].set_title("what each makes of the digit", fontsize=10)
+whole.set_xlabel(f"tests: {100 * score:.1f} % right")
+for axes, text in zip(panels[:, 1], ("eight kernels", "what each makes of it")):
+    axes.set_title(text, fontsize=10)
 for axes in (whole, *panels[:, 1:].flat):
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set(visible=True, color=style.RULE)
