@@ -225,7 +225,8 @@ class conv2d(Op):
             because = f"x has {c} channels" + (f" in {groups} groups" if groups > 1 else "")
             raise ShapeError(
                 f"argument weight should have shape {spell(wanted)} because {because}, but it has shape "
-                f"{spell(weight.shape)}."
+                f"{spell(weight.shape)}"
+                + ('; if the channels of x stand last, say layout="NHWC".' if w == per_group * groups else ".")
             )
         c = per_group * groups if c is None and per_group is not None else c
         per_group = c // groups if per_group is None and c is not None else per_group

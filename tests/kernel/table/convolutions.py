@@ -96,6 +96,7 @@ row(
     shape_error("argument weight", "(4, 3, 3, 2)", "(4, 2, 3, 2)", of=(u(2, 3, 5, 4), u(4, 2, 3, 2), 0)),
     shape_error("argument weight", "(4, 2, 3, 2)", "groups", of=(u(2, 4, 5, 4), u(4, 4, 3, 2), 0), groups=2),
     shape_error("argument weight", "(out, in, kernel height", "(4, 3)", of=(u(2, 3, 5, 4), u(4, 3), 0)),
+    shape_error("(4, 5, 3, 2)", 'layout="NHWC"', of=(u(2, 5, 4, 3), u(4, 3, 3, 2), 0)),
     shape_error("argument bias", "(4,)", "(3,)", of=(u(2, 3, 5, 4), u(4, 3, 3, 2), u(3))),
     shape_error("height 6", "does not fit", "height 5", of=(u(2, 3, 5, 4), u(4, 3, 6, 2), 0)),
     shape_error(
