@@ -32,8 +32,17 @@ from sklearn.datasets import load_digits
 
 import kernel
 from kernel.initialisers import glorot_uniform, uniform
-from kernel.layers import Convolution2D, Dense, Dropout, Embedding, For
-from kernel.layers import Linear, MaxPooling, Sequential, default_options
+from kernel.layers import (
+    Convolution2D,
+    Dense,
+    Dropout,
+    Embedding,
+    For,
+    Linear,
+    MaxPooling,
+    Sequential,
+    default_options,
+)
 from widgets import ModelTree, show, style
 
 np.set_printoptions(precision=4, suppress=True)
@@ -260,6 +269,7 @@ for begin in (0, 0.5, {"*weight": uniform(-0.1, 0.1), "*bias": 0}):
 #
 # Random, but how large? Eight layers of 100 with tanh, begun three times. **Predict** what comes out of the eighth.
 
+
 # %%
 def spreads(gain):
     kernel.manual_seed(0)
@@ -360,13 +370,15 @@ train, test = order[:1437], order[1437:]  # what is tested was never trained on
 
 kernel.manual_seed(0)
 with default_options(activation=kernel.relu, pad=False):
-    reader = Sequential([
-        Convolution2D((3, 3), num_filters=8, pad=True),
-        MaxPooling((2, 2), strides=2),
-        Convolution2D((3, 3), num_filters=16),
-        Dropout(0.25),
-        Dense(10, activation=None),
-    ])
+    reader = Sequential(
+        [
+            Convolution2D((3, 3), num_filters=8, pad=True),
+            MaxPooling((2, 2), strides=2),
+            Convolution2D((3, 3), num_filters=16),
+            Dropout(0.25),
+            Dense(10, activation=None),
+        ]
+    )
 reader(images[:1])
 print(reader.types)
 print([sum(p.size for p in layer.parameters()) for layer in reader])
@@ -414,8 +426,8 @@ for number, (above, below) in enumerate(panels.T[1:]):
 whole = figure.add_subplot(panels[0, 0].get_gridspec()[:, 0])
 whole.imshow(digit.numpy()[0, 0], cmap="gray_r")
 whole.set_xlabel(f"tests: {100 * score:.1f} % right")
-for axes, text in zip(panels[:, 1], ("eight kernels", "what each makes of it")):
-    axes.set_title(text, fontsize=10)
+panels[0, 1].set_title("eight kernels", fontsize=10)
+panels[1, 1].set_title("what each makes of it", fontsize=10)
 for axes in (whole, *panels[:, 1:].flat):
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set(visible=True, color=style.RULE)
