@@ -399,7 +399,7 @@ def as_initialiser(value: Any) -> Initialiser:
         return value()
     if isinstance(value, dict):
         return by_name(value)
-    if callable(value) and not isinstance(value, Tensor):
+    if callable(value) and not isinstance(value, Tensor | type):
         return from_function(value)
     try:
         return constant(value)

@@ -392,7 +392,7 @@ class Module:
         name, extra = type(self).__name__, self.extra_repr()
         if not lines:
             return f"{name}({extra})"
-        return "\n".join([f"{name}({extra}", *lines, ")"])
+        return "\n".join([f"{name}(", *([f"  {extra}"] if extra else []), *lines, ")"])
 
     def __reduce__(self) -> Any:
         raise DtypeError(

@@ -237,6 +237,12 @@ def require_number(what: str, value: Any) -> None:
         raise DtypeError(f"{what} must be a number, but {show(value)} came.")
 
 
+def require_flag(what: str, value: Any) -> None:
+    """Raise unless ``value`` is True or False."""
+    if not isinstance(value, bool | numpy.bool):
+        raise DtypeError(f"{what} must be True or False, but {show(value)} came.")
+
+
 def require_fits(what: str, values: Any, dtype: numpy.dtype) -> None:
     """Raise unless numbers (one, or a NumPy array of them) can be written in ``dtype``: whole numbers have an end.
 

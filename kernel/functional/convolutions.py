@@ -9,7 +9,7 @@ import numpy
 
 from ..apply import apply
 from ..errors import DtypeError, ShapeError, show
-from ..op import ArrayType, is_float, spell
+from ..op import ArrayType, is_float, require_flag, spell
 from ..ops import convolutions, pooling
 from .axes import ndim_of
 from .layouts import channels_first, in_layout
@@ -199,8 +199,8 @@ def conv_transpose2d(
         raise ShapeError(f"{name}: argument x should have shape (N, C, H, W), but it has shape {spell(x.shape)}.")
     extra, kernel = pair(name, "output_padding", output_padding), _kernel_of(name, weight)
     pads = padding_of(name, padding, lambda: kernel, dilation)
-    for more, step, d in zip(extra, stride, dilation, strict=True):
-        if more < 0 or more >= max(step, d):
+    for more, step in zip(extra, stride, strict=True):
+        if not 0 <= more < step:
             raise ShapeError(f"{name}: output_padding must be 0 or more and less than the stride, but {extra} came.")
     size = tuple(
         (n - 1) * s - sum(pad) + d * (k - 1) + 1 + more
@@ -287,6 +287,7 @@ def avg_pool2d(
     tensor([[[[ 2.5,  4.5],
               [10.5, 12.5]]]])
     """
+    require_flag("avg_pool2d: include_pad", include_pad)
     options = _pooling_options("avg_pool2d", kernel_size, stride, padding, ceil)
     images = channels_first("avg_pool2d", x, layout, 4)
     return in_layout(apply(pooling.avg_pool2d, images, **options, include_pad=include_pad), layout)
@@ -300,6 +301,7 @@ def avg_pool1d(
     >>> kernel.avg_pool1d(kernel.tensor([[[1.0, 3.0, 2.0, 4.0]]]), 2)
     tensor([[[2., 3.]]])
     """
+    require_flag("avg_pool1d: include_pad", include_pad)
     options = _pooling_options_1d("avg_pool1d", kernel_size, stride, padding, ceil)
     return squeeze(apply(pooling.avg_pool2d, _as_signals("avg_pool1d", x), **options, include_pad=include_pad), 2)
 

@@ -180,10 +180,10 @@ class Dropout(Module):
     def __init__(self, dropout_rate: float | None = None, keep_prob: float | None = None, seed: int | None = None):
         if (dropout_rate is None) == (keep_prob is None):
             raise DtypeError("Dropout: give dropout_rate or keep_prob, one of the two.")
-        rate = 1 - keep_prob if dropout_rate is None else dropout_rate
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
-            raise DtypeError(f"Dropout: the rate must be a number from 0 to 1, but {show(rate)} came.")
-        self.rate = rate
+        given = keep_prob if dropout_rate is None else dropout_rate
+        if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= 1:
+            raise DtypeError(f"Dropout: a number from 0 to 1 was expected, but {show(given)} came.")
+        self.rate = 1 - given if dropout_rate is None else given
         self._generator = None if seed is None else Generator(seed)
 
     def forward(self, x: Any) -> Any:

@@ -95,7 +95,10 @@ def For(steps: Iterable[Any] | int, make: Callable[..., Any]) -> Sequential:
         raise DtypeError(f"For: a function that makes a layer was expected, but {show(make)} came.")
     if isinstance(steps, bool) or not isinstance(steps, int | Iterable):
         raise DtypeError(f"For: a range or a number of steps was expected, but {show(steps)} came.")
-    takes = bool(inspect.signature(make).parameters)
+    try:
+        takes = bool(inspect.signature(make).parameters)
+    except ValueError:  # of some functions written in C
+        raise DtypeError(f"For: a function that makes a layer was expected, but {show(make)} came.") from None
     each = range(steps) if isinstance(steps, int) else steps
     return Sequential([make(i) if takes else make() for i in each])
 

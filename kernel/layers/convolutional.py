@@ -13,9 +13,10 @@ from ..errors import DtypeError, ShapeError, show
 from ..functional.convolutions import pair
 from ..functional.layouts import require_layout
 from ..module import Module
+from ..op import require_whole
 from ..parameter import Parameter
 from .dense import TORCH, require_size
-from .options import DEFAULT, activation_of, name_of, option
+from .options import DEFAULT, activation_of, has_bias, name_of, option
 
 
 def _layout(layer: str, layout: Any) -> str:
@@ -61,7 +62,7 @@ class Conv2d(Module):
     ):
         self._prepare(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, layout)
         self.weight = Parameter.later(self._weight_shape, TORCH, "convolution")
-        self.bias = Parameter.later((out_channels,)) if bias else None
+        self.bias = Parameter.later((out_channels,)) if has_bias("Conv2d", bias) else None
 
     def _prepare(
         self, channels: Any, out: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: Any, layout: Any
@@ -133,13 +134,14 @@ class Convolution2D(Conv2d):
         layout: str = "NCHW",
     ):
         layer = type(self).__name__
+        require_whole(f"{layer}: reduction_rank", reduction_rank)
         if reduction_rank not in (0, 1):
             raise DtypeError(f"{layer}: reduction_rank must be 0 or 1, but {show(reduction_rank)} came.")
         self._reduction_rank = reduction_rank
         channels = None if reduction_rank else 1
         self._prepare(channels, num_filters, filter_shape, strides, padding(layer, pad), dilation, groups, layout)
         self.weight = Parameter.later(self._weight_shape, option("init", init), "convolution")
-        self.bias = Parameter.later((num_filters,), option("init_bias", init_bias)) if option("bias", bias) else None
+        self.bias = Parameter.later((num_filters,), option("init_bias", init_bias)) if has_bias(layer, bias) else None
         self.activation = activation_of(layer, activation)
 
     @property
@@ -204,7 +206,7 @@ class Conv1d(Module):
         self._options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
         per_group = None if in_channels is None else in_channels // groups
         self.weight = Parameter.later((out_channels, per_group, kernel_size), TORCH, "convolution")
-        self.bias = Parameter.later((out_channels,)) if bias else None
+        self.bias = Parameter.later((out_channels,)) if has_bias(layer, bias) else None
 
     def forward(self, x: Any) -> Any:
         return functional.conv1d(x, self.weight, self.bias, **self._options)
@@ -239,12 +241,12 @@ class Convolution1D(Conv1d):
     ):
         if isinstance(filter_shape, tuple | list) and len(filter_shape) == 1:
             filter_shape = filter_shape[0]
-        has_bias = option("bias", bias)
         super().__init__(
             None, num_filters, filter_shape, strides, padding("Convolution1D", pad), dilation, groups, bias=False
         )
         self.weight = Parameter.later((num_filters, None, filter_shape), option("init", init), "convolution")
-        self.bias = Parameter.later((num_filters,), option("init_bias", init_bias)) if has_bias else None
+        with_bias = has_bias("Convolution1D", bias)
+        self.bias = Parameter.later((num_filters,), option("init_bias", init_bias)) if with_bias else None
         self.activation = activation_of("Convolution1D", activation)
 
     W = property(lambda self: self.weight, doc="The kernels, under CNTK's name.")
@@ -311,7 +313,7 @@ class ConvTranspose2d(Module):
         }
         shape = (in_channels, out_channels // groups, *pair(layer, "kernel_size", kernel_size))
         self.weight = Parameter.later(shape, TORCH, "transposed convolution")
-        self.bias = Parameter.later((out_channels,)) if bias else None
+        self.bias = Parameter.later((out_channels,)) if has_bias(layer, bias) else None
 
     def forward(self, x: Any) -> Any:
         return functional.conv_transpose2d(x, self.weight, self.bias, **self._options)
@@ -348,11 +350,12 @@ class ConvolutionTranspose2D(ConvTranspose2d):
     ):
         chosen = padding("ConvolutionTranspose2D", pad)
         super().__init__(None, num_filters, filter_shape, strides, chosen, 0, 1, False, dilation, layout)
-        if chosen == "same":
+        if isinstance(chosen, str) and chosen == "same":
             self._options |= _exact(self.weight.shape[2:], self._options["stride"], self._options["dilation"])
         shape = (None, num_filters, *self.weight.shape[2:])
         self.weight = Parameter.later(shape, option("init", init), "transposed convolution")
-        self.bias = Parameter.later((num_filters,), option("init_bias", init_bias)) if option("bias", bias) else None
+        with_bias = has_bias("ConvolutionTranspose2D", bias)
+        self.bias = Parameter.later((num_filters,), option("init_bias", init_bias)) if with_bias else None
         self.activation = activation_of("ConvolutionTranspose2D", activation)
 
     W = property(lambda self: self.weight, doc="The kernels, under CNTK's name.")

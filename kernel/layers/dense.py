@@ -10,7 +10,7 @@ from ..initialisers import he_uniform, normal
 from ..module import Module
 from ..op import is_float, require_whole
 from ..parameter import Parameter
-from .options import DEFAULT, activation_of, name_of, option
+from .options import DEFAULT, activation_of, has_bias, name_of, option
 
 TORCH = he_uniform(slope=5**0.5)  # uniform within ±1 / √fan_in, which is how PyTorch's layers begin
 
@@ -43,7 +43,7 @@ class Linear(Module):
         if in_features is not None:
             require_size("Linear", "in_features", in_features)
         self.weight = Parameter.later((out_features, in_features), TORCH, "linear")
-        self.bias = Parameter.later((out_features,)) if bias else None
+        self.bias = Parameter.later((out_features,)) if has_bias("Linear", bias) else None
 
     def forward(self, x: Any) -> Any:
         return functional.linear(x, self.weight, self.bias)
@@ -91,12 +91,13 @@ class Dense(Module):
         self._first = 1 + (map_rank or 0)
         self.activation = activation_of("Dense", activation)
         self.W = Parameter.later(None, option("init", init), "dense")
-        self.b = Parameter.later((shape,), option("init_bias", init_bias)) if option("bias", bias) else None
+        self.b = Parameter.later((shape,), option("init_bias", init_bias)) if has_bias("Dense", bias) else None
         self._shape = shape
 
     def forward(self, x: Any) -> Any:
         # Without a bias only the layer knows how many numbers come out. What x lacks, the operation says in words.
-        if hasattr(self.W, "complete") and hasattr(type(x), "_apply") and len(x.shape) > self._first:
+        waits = hasattr(self.W, "complete") and hasattr(type(x), "_apply") and x.device is self.W.device
+        if waits and len(x.shape) > self._first:
             self.W.complete((*x.shape[self._first :], self._shape))
         y = functional.dense(x, self.W, self.b, first=self._first)
         return y if self.activation is None else self.activation(y)

@@ -9,7 +9,7 @@ from .. import functional
 from ..errors import DtypeError, ShapeError, show
 from ..functional.layouts import require_layout
 from ..module import Module
-from ..op import require_number
+from ..op import require_flag, require_number
 from ..parameter import Buffer, Parameter
 from ..tape import no_grad
 from .dense import require_size
@@ -63,6 +63,7 @@ class BatchNorm(Module):
     ):
         layer = type(self).__name__
         _require_eps(layer, eps)
+        require_flag(f"{layer}: affine", affine)
         if num_features is not None:
             require_size(layer, "num_features", num_features)
         if momentum is not None:
@@ -168,6 +169,7 @@ class LayerNorm(Module):
     def __init__(self, normalized_shape: Any = None, eps: float = 1e-5, affine: bool = True):
         layer = type(self).__name__
         _require_eps(layer, eps)
+        require_flag(f"{layer}: affine", affine)
         if normalized_shape is not None:
             normalized_shape = (
                 tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
@@ -245,6 +247,7 @@ class GroupNorm(Module):
                     f"GroupNorm: num_groups must divide num_channels, but {num_groups} does not divide {num_channels}."
                 )
         _require_eps("GroupNorm", eps)
+        require_flag("GroupNorm: affine", affine)
         self.groups, self.eps, self._layout = num_groups, eps, layout
         self.weight = Parameter.later((num_channels,), 1) if affine else None
         self.bias = Parameter.later((num_channels,), 0) if affine else None

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import DtypeError, show
 from ..initialisers import glorot_uniform
 from ..module import Module
+from ..op import require_flag
 
 STANDARD = {"activation": None, "init": glorot_uniform(), "bias": True, "init_bias": 0, "pad": False}
 _scope: contextvars.ContextVar[dict[str, Any]] = contextvars.ContextVar("default_options", default=STANDARD)
@@ -57,6 +58,13 @@ def default_options(**options: Any) -> Iterator[None]:
 def option(name: str, given: Any) -> Any:
     """``given``, or what holds here if nothing was given."""
     return _scope.get()[name] if given is DEFAULT else given
+
+
+def has_bias(layer: str, given: Any) -> bool:
+    """Whether a layer is to have a bias."""
+    chosen = option("bias", given)
+    require_flag(f"{layer}: bias", chosen)
+    return bool(chosen)
 
 
 def activation_of(layer: str, given: Any) -> Callable | None:
