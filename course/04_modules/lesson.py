@@ -22,27 +22,12 @@
 # 03 Training loop and metrics. **Time:** 40 minutes. **Backend:** NumPy; on a GPU, CuPy.
 
 # %%
-import tempfile
-from pathlib import Path
 from textwrap import fill  # breaks an error's sentence into lines
 
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap
-from sklearn.datasets import load_digits
 
 import kernel
-from kernel.initialisers import glorot_uniform, uniform
-from kernel.layers import (
-    Convolution2D,
-    Dense,
-    Dropout,
-    Embedding,
-    For,
-    Linear,
-    MaxPooling,
-    Sequential,
-    default_options,
-)
+from kernel.layers import Dense, Linear, Sequential
 from widgets import ModelTree, show, style
 
 np.set_printoptions(precision=4, suppress=True)
@@ -190,6 +175,8 @@ for what, model in (
 # give the same numbers? And can a finished model be changed?
 
 # %%
+from kernel.layers import For, default_options
+
 kernel.manual_seed(0)
 with default_options(activation=kernel.relu):
     tower = Sequential([For(2, lambda i: Dense(8 * 2**i)), Dense(3, activation=None)])
@@ -225,6 +212,8 @@ print("what both hold is shared:", other[0][0].W is tower[0][0].W)
 # **Predict:** what does such a row pick from a matrix $E$ of shape $(4, 2)$? And which rows of $E$ get a gradient?
 
 # %%
+from kernel.layers import Embedding
+
 words = kernel.tensor([2, 0, 2])
 one_hot = kernel.SparseTensor.one_hot(words, 4)
 embedding = Embedding(4, 2, init=np.arange(8).reshape(4, 2) / 10)
@@ -249,6 +238,8 @@ print("loss from one-hot labels, the same:", abs(dense_loss - sparse_loss).item(
 # 400 steps, how do the 12 rows of `lin1.weight` differ from one another?
 
 # %%
+from kernel.initialisers import glorot_uniform, uniform
+
 for begin in (0, 0.5, {"*weight": uniform(-0.1, 0.1), "*bias": 0}):
     kernel.manual_seed(0)
     net2 = SimpleNet().initialise(begin)
@@ -318,6 +309,8 @@ show(
 # **Predict:** after `eval()`, what do two calls give?
 
 # %%
+from kernel.layers import Dropout
+
 dropping = Sequential([Dropout(0.5, seed=0)])
 ones = kernel.ones(1, 6)
 print("training:", dropping(ones).tolist(), dropping(ones).tolist())
@@ -333,6 +326,9 @@ print("in use:  ", dropping(ones).tolist(), "· inside:", dropping[0].training)
 # file is cut off?
 
 # %%
+import tempfile
+from pathlib import Path
+
 with tempfile.TemporaryDirectory() as folder:
     path = Path(folder, "zones.safetensors")
     kernel.save(net, path)
@@ -353,8 +349,10 @@ with tempfile.TemporaryDirectory() as folder:
 #
 # ## 10 · Handwritten digits
 #
-# Scikit-learn brings 1,797 of them, 8 × 8 pixels each. A **convolution** is a small weight, here 3 × 3, that slides over
-# the image: at every place it computes the same weighted sum. It is sharing, 64 times.
+# Scikit-learn brings 1,797 of them, 8 × 8 pixels each: 1,437 to learn from, and 360 to be tested on, never trained on.
+#
+# A **convolution** is a small weight, here 3 × 3, that slides over the image: at every place it computes the same weighted
+# sum. It is sharing, 64 times.
 #
 # $$ (N, 1, 8, 8) \;\to\; (N, 8, 8, 8) \;\to\; (N, 8, 4, 4) \;\to\; (N, 16, 2, 2) \;\to\; (N, 10) $$
 #
@@ -362,30 +360,33 @@ with tempfile.TemporaryDirectory() as folder:
 # each 2 × 2?
 
 # %%
+from sklearn.datasets import load_digits
+
+from kernel.layers import Convolution2D, MaxPooling
+
 digits = load_digits()
 images = kernel.tensor(digits.images / 16, kernel.float32)[:, None]
 labels = kernel.tensor(digits.target)
 order = kernel.tensor(np.random.default_rng(0).permutation(len(labels)))
-train, test = order[:1437], order[1437:]  # what is tested was never trained on
+train, test = order[:1437], order[1437:]
 
 kernel.manual_seed(0)
 with default_options(activation=kernel.relu, pad=False):
-    reader = Sequential(
-        [
-            Convolution2D((3, 3), num_filters=8, pad=True),
-            MaxPooling((2, 2), strides=2),
-            Convolution2D((3, 3), num_filters=16),
-            Dropout(0.25),
-            Dense(10, activation=None),
-        ]
-    )
+    layers = [
+        Convolution2D((3, 3), num_filters=8, pad=True),
+        MaxPooling((2, 2), strides=2),
+        Convolution2D((3, 3), num_filters=16),
+        Dropout(0.25),
+        Dense(10, activation=None),
+    ]
+reader = Sequential(layers)
 reader(images[:1])
 print(reader.types)
 print([sum(p.size for p in layer.parameters()) for layer in reader])
 
 channels_last = Convolution2D((3, 3), 8, kernel.relu, pad=True, layout="NHWC")
 channels_last.load_state_dict(reader[0].state_dict())
-first, last = (reader[0](images), channels_last(images.permute(0, 2, 3, 1)))
+first, last = reader[0](images), channels_last(images.permute(0, 2, 3, 1))
 difference = abs(first.permute(0, 2, 3, 1) - last).max().item()
 print("channels last, the same numbers:", difference < 1e-5)
 
@@ -410,6 +411,8 @@ print("on digits never seen, above 97 %:", score > 0.97)
 # What has it learned? On the left a digit, on the right the eight kernels, and below each what it makes of the digit.
 
 # %%
+from matplotlib.colors import LinearSegmentedColormap
+
 signs = LinearSegmentedColormap.from_list("", [style.VERMILLION, "white", style.BLUE])
 digit = images[test[3:4]]
 kernels, maps = reader[0].W.data.numpy(), reader[0](digit).detach().numpy()
@@ -458,12 +461,12 @@ ModelTree(reader, images[test])
 #
 # | | 2 numbers → 12 → 3 | its parameters |
 # |:--|:--|:--|
-# | our kernel, PyTorch's names | `Sequential(Linear(2, 12), kernel.relu,`<br>`Linear(12, 3))` | `net.parameters()` |
-# | our kernel, CNTK's names; CNTK | `Sequential([Dense(12, activation=relu),`<br>`Dense(3)])` | `net.parameters()`<br>`net.parameters` |
-# | PyTorch | `nn.Sequential(nn.Linear(2, 12), nn.ReLU(),`<br>`nn.Linear(12, 3))` | `net.parameters()` |
-# | Keras | `Sequential([Dense(12, activation="relu"),`<br>`Dense(3)])` | `net.trainable_weights` |
-# | JAX, Flax | `nn.Sequential([nn.Dense(12), nn.relu,`<br>`nn.Dense(3)])` | `net.init(key, x)`<br>returns them |
-# | MXNet Gluon | `net.add(nn.Dense(12, activation="relu"),`<br>`nn.Dense(3))` | `net.collect_params()` |
+# | our kernel,<br>as PyTorch | `Sequential(`<br>`Linear(2, 12), kernel.relu,`<br>`Linear(12, 3))` | `net.parameters()` |
+# | our kernel,<br>as CNTK | `Sequential([`<br>`Dense(12, activation=relu),`<br>`Dense(3)])` | `net.parameters()`,<br>in CNTK `net.parameters` |
+# | PyTorch | `nn.Sequential(`<br>`nn.Linear(2, 12), nn.ReLU(),`<br>`nn.Linear(12, 3))` | `net.parameters()` |
+# | Keras | `Sequential([`<br>`Dense(12, activation="relu"),`<br>`Dense(3)])` | `net.trainable_weights` |
+# | JAX, Flax | `nn.Sequential([`<br>`nn.Dense(12), nn.relu,`<br>`nn.Dense(3)])` | `net.init(key, x)`<br>returns them |
+# | MXNet Gluon | `net.add(`<br>`nn.Dense(12, activation="relu"),`<br>`nn.Dense(3))` | `net.collect_params()` |
 #
 # Where only the output size is given, the rest is found on the first call. In Flax a layer holds nothing: parameters
 # come in as an argument.
