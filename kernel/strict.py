@@ -2,7 +2,8 @@
 
 A GPU array cannot slip into a NumPy function, take part in arithmetic with a NumPy array, or become a Python number
 unasked. Nor can a StrictArray, so code that runs on "strict" leaks nothing to the host. Its namespace holds only names
-that CuPy has (``cupy_names.txt``), and it refuses what CuPy leaves undefined: writing to repeated indices.
+that CuPy has (``cupy_names.txt``), and it refuses what CuPy leaves undefined: writing to repeated indices. Memory that
+nobody has written to yet holds nan, so that reading it shows.
 """
 
 from __future__ import annotations
@@ -155,6 +156,17 @@ def strict_namespace() -> SimpleNamespace:
     def from_anywhere(value: Any, dtype: Any = None) -> StrictArray:
         """``array`` and ``asarray`` are the explicit ways onto the device, so they do take host data."""
         return StrictArray(numpy.array(value._host if isinstance(value, StrictArray) else value, dtype))
+
+    def unwritten(function: Any) -> Any:
+        def make(*args: Any, **kwargs: Any) -> StrictArray:
+            array = function(*map(_unwrap, args), **kwargs)
+            array.fill(numpy.nan if array.dtype.kind == "f" else 85)
+            return StrictArray(array)
+
+        return make
+
+    for name in ("empty", "empty_like"):
+        names[name] = unwritten(getattr(numpy, name))
 
     namespace = SimpleNamespace(**names)
     namespace.array = namespace.asarray = from_anywhere

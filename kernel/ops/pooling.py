@@ -36,8 +36,8 @@ def places_along(what: str, size: int | None, kernel: int, stride: int, pad: Pai
     if size is None:
         return None
     room = size + sum(pad) - kernel
-    if room < 0 and not (ceil and size and room > -stride):
-        of = f"{size}, padded to {size + sum(pad)}" if sum(pad) else str(size)
+    if not size or (room < 0 and not (ceil and room > -stride)):
+        of = f"{size}, padded to {size + sum(pad)}" if size and sum(pad) else str(size)
         raise ShapeError(f"a window of {what} {kernel} does not fit into images of {what} {of}.")
     if not ceil:
         return room // stride + 1
@@ -92,7 +92,9 @@ def _spread(xp: Any, part: Callable, size: Pair, kernel: Pair, stride: Pair, rea
     """
     channels, *count, batch = like.shape
     shape = tuple(s + sum(pad) for s, pad in zip(size, reach, strict=True))
-    tiled = all(n * step == length for n, step, length in zip(count, stride, shape, strict=True))
+    tiled = all(
+        n * step == length and k >= step for n, step, length, k in zip(count, stride, shape, kernel, strict=True)
+    )
     images = (xp.empty if tiled else xp.zeros)((channels, *shape, batch), like.dtype)
     for some in _channels(xp, images):
         for k, at in enumerate(positions(kernel)):

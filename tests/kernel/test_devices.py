@@ -161,6 +161,13 @@ def test_a_strict_array_refuses_repeated_indices():
     assert xp.scatter_add(xp.ones(2), (index,), (3,)).get().tolist() == [2, 0, 0]
 
 
+def test_memory_of_the_strict_device_that_nobody_wrote_holds_nan():
+    xp = device("strict").xp
+    for array in (xp.empty((2, 3), "float32"), xp.empty_like(xp.zeros(3)), xp.empty_like(xp.zeros(3), dtype="float16")):
+        assert type(array) is StrictArray and numpy.isnan(array.get()).all()
+    assert xp.empty(2, "int64").get().all() and xp.empty(2, bool).get().all()
+
+
 def test_the_strict_device_offers_only_what_cupy_has():
     xp = device("strict").xp
     listed = (Path(kernel.__file__).parent / "cupy_names.txt").read_text().split()

@@ -129,6 +129,7 @@ CASES = (
     ((2, 1, 6, 7), {"kernel": (3, 2), "stride": (2, 2), "ceil": True}),
     ((1, 1, 6, 6), {"kernel": (3, 3), "stride": (4, 2), "padding": ((1, 1), (1, 1)), "ceil": True}),
     ((1, 1, 3, 4), {"kernel": (1, 2), "stride": (3, 3)}),
+    ((1, 2, 4, 4), {"kernel": (1, 2), "stride": (2, 2)}),
     ((0, 2, 4, 4), {"kernel": (2, 2), "stride": (2, 2)}),
 )
 REFUSED = (
@@ -136,6 +137,9 @@ REFUSED = (
     shape_error("height 5", "does not fit", "height 4", of=(u(1, 1, 4, 6),), kernel=(5, 2), stride=(1, 1)),
     shape_error(
         "padding 2", "window of 2", of=(u(1, 1, 4, 6),), kernel=(2, 2), stride=(2, 2), padding=((2, 0), (0, 0))
+    ),
+    shape_error(
+        "images of height 0.", of=(u(1, 1, 0, 6),), kernel=(2, 2), stride=(2, 2), padding=((1, 1), (0, 0)), ceil=True
     ),
     shape_error("stride", "1 or more", of=(u(1, 1, 4, 6),), kernel=(2, 2), stride=(2, 0)),
     dtype_error("kernel", "two whole numbers", of=(u(1, 1, 4, 6),), kernel=2, stride=(2, 2)),
