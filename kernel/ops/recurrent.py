@@ -131,9 +131,9 @@ def _incoming(xp, g):
 
 def _over_time(xp, joined, deltas):
     """The gradient of all weights: what the steps multiplied, with the gradients of what came out, in one product."""
-    rows, columns = joined.shape[1], deltas.shape[1]
-    inputs = xp.ascontiguousarray(joined[:-1].transpose(1, 0, 2)).reshape(rows, -1)
-    return inputs.dot(xp.ascontiguousarray(deltas.transpose(0, 2, 1)).reshape(-1, columns))
+    steps, columns, n = deltas.shape
+    inputs = xp.ascontiguousarray(joined[:-1].transpose(1, 0, 2)).reshape(joined.shape[1], steps * n)
+    return inputs.dot(xp.ascontiguousarray(deltas.transpose(0, 2, 1)).reshape(steps * n, columns))
 
 
 def _to_inputs(xp, weight, deltas):

@@ -129,3 +129,15 @@ def test_cells_refuse_what_broadcasting_would_stretch():
     ):
         with pytest.raises(kernel.ShapeError, match=f"^lstm_cell: {words}"):
             call()
+
+
+@pytest.mark.parametrize("empty", ("N", "IN", "K"))
+@pytest.mark.parametrize("kind", ("rnn", "lstm", "gru"))
+def test_any_size_but_the_number_of_steps_may_be_zero(kind: str, empty: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(globals(), empty, 0)
+    x, (states, weights) = draw(T, N, IN), operands(kind)
+    y, *_ = getattr(kernel, kind)(x, *states, *weights)
+    leaves = [x, *states, *weights]
+    for leaf, g in zip(leaves, kernel.grad(y.sum(), leaves), strict=True):
+        assert g.shape == leaf.shape
+        numpy.testing.assert_array_equal(numpy.isfinite(g.numpy()), True)
