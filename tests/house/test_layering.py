@@ -16,9 +16,9 @@ LAYERS = (
     ("version", "tuning", "errors", "xp", "strict"),
     ("op", "ops"),
     ("apply", "functional", "metrics"),
-    ("signature", "tape", "tensor", "eager", "creation", "sparse", "symbol"),
+    ("signature", "tape", "tensor", "creation", "initialisers", "parameter", "eager", "sparse", "symbol"),
     ("executor", "graph"),
-    ("initialisers", "parameter", "module", "layers", "function"),
+    ("module", "layers", "function"),
     ("learners", "schedules"),
     ("trainer", "data", "serialize", "onnx", "check", "distributed", "compress", "serve"),
 )
