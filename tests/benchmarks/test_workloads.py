@@ -1,9 +1,17 @@
 """The two sides of every benchmark do the same arithmetic: else their times could not be compared."""
 
+import subprocess
+import sys
+
 import pytest
 
+import kernel
 from benchmarks import kernel_side
 from benchmarks.workloads import TARGETS, as_torch_has_it
+
+ON_A_GPU = (pytest.mark.gpu, pytest.mark.skipif(not kernel.gpu_available(), reason="no GPU here"))
+# How far a parameter may be from the CPU's after three steps, as a part of the way that it has gone.
+TOLERANCE = {"strict": 0.0, "gpu:0": 0.01}
 
 GATES = {"h rnn": 1, "h lstm": 4}
 WITHOUT_CHANCE = {"g": {"rate": 0.0}}  # two libraries never drop the same
@@ -40,3 +48,27 @@ def test_both_sides_drop_at_the_rate_that_they_say():
         with_it, without = side.workloads("cpu")["g"](), side.workloads("cpu")["g"](rate=0.0)
         pairs = zip(with_it(), without(), strict=True)
         assert any(abs(p.detach().numpy() - q.detach().numpy()).max() > 1e-6 for p, q in pairs)
+
+
+@pytest.mark.parametrize("place", ("strict", pytest.param("gpu:0", marks=ON_A_GPU)))
+@pytest.mark.parametrize("name", [name for name in TARGETS if name != "f 1024"])
+def test_every_device_reaches_the_same_parameters(name, place):
+    chance = WITHOUT_CHANCE.get(name, {})
+    here, there = (kernel_side.workloads(device)[name](**chance) for device in ("cpu", place))
+    first = [p.detach().numpy().copy() for p in here()]
+    there()
+    for _ in range(2):
+        ours, others = here(), there()
+    for p, q, start in zip(ours, others, first, strict=True):
+        p, q = p.detach().numpy(), q.detach().cpu().numpy()
+        assert abs(p - q).max() <= TOLERANCE[place] * abs(p - start).max()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not kernel.gpu_available(), reason="no GPU here")
+def test_the_benchmarks_run_on_a_gpu():
+    """Each workload on both sides, on the device; what it prints is the table of docs/performance.md."""
+    run = subprocess.run([sys.executable, "-m", "benchmarks", "--gpu", "--turns", "1"], capture_output=True, text=True)
+    print(run.stdout)
+    assert run.returncode == 0, run.stderr
+    assert all(name in run.stdout for name in TARGETS)
