@@ -711,7 +711,7 @@ def test_a_first_call_that_fails_leaves_nothing_half_made():
         (layers.Conv2d(None, 4, 5), kernel.ones(1, 50, 50, 3), kernel.ones(1, 3, 50, 50)),
         (BatchNorm(), kernel.ones(1, 5), kernel.ones(4, 3)),
         (layers.GroupNorm(2), kernel.ones(4, 3), kernel.ones(4, 6)),
-        (layers.LayerNorm(), kernel.ones(4, 3) > 0, kernel.ones(4, 6)),
+        (layers.LayerNorm(), kernel.ones(4, 5, device="strict"), kernel.ones(4, 6)),
         (Dense(3), kernel.ones(5), kernel.ones(4, 5)),
         (Dense(3), kernel.ones(4, 5, device="strict"), kernel.ones(4, 6)),
     ):
