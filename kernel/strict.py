@@ -172,6 +172,8 @@ def strict_namespace() -> SimpleNamespace:
     namespace.array = namespace.asarray = from_anywhere
 
     def scatter(target: StrictArray, index: Any, values: StrictArray) -> None:
+        if target.dtype.name not in ("int32", "int64", "float16", "float32", "float64"):
+            raise TypeError(f"CuPy adds at repeated indices in no {target.dtype}; use a wider dtype")
         numpy.add.at(target._host, _unwrap_index(index), _unwrap(values))
 
     for name, function in extras(namespace, scatter, StrictArray.item).items():

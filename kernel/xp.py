@@ -318,6 +318,8 @@ def with_apply(xp: SimpleNamespace) -> SimpleNamespace:
     return xp
 
 
+# In what repeated additions are done: halves would stand still at 2048, and CuPy adds none of the other two.
+WIDER = {numpy.dtype("float16"): "float32", numpy.dtype("uint8"): "int32", numpy.dtype("bool"): "int32"}
 KEPT = 4096  # helper arrays of up to so many elements are kept for the next time
 
 
@@ -343,6 +345,9 @@ def extras(
 
     def scatter_add(values: Any, index: tuple, shape: tuple[int, ...]) -> Any:
         """Zeros of ``shape`` with ``values`` added at ``index``: the transpose of indexing."""
+        wider = WIDER.get(values.dtype)
+        if wider is not None:
+            return scatter_add(values.astype(wider), index, shape).astype(values.dtype)
         target = xp.zeros(shape, values.dtype)
         if len(index) == 1 and len(shape) > 1 and hasattr(index[0], "dtype"):
             # Whole rows, as single elements of flat memory: two to six times faster in NumPy.

@@ -141,7 +141,7 @@ class cross_entropy(Op):
     def forward(xp, logits, labels, out=None, reduction="mean"):
         _check_labels(xp, "logits", logits, labels)
         # Batch-last, (C, B): reductions run along the batch, and one flat index finds each sample's own class.
-        scores = xp.ascontiguousarray(logits.T)
+        scores = xp.ascontiguousarray(wide(logits).T)
         n = len(logits)
         chosen = xp.multiply(labels, n, dtype="int64")
         chosen += xp.positions((n,))[0]
@@ -150,7 +150,7 @@ class cross_entropy(Op):
         sums = xp.sum_rows(exponentials)
         losses = xp.log(sums)
         losses -= scores.reshape(-1)[chosen]
-        loss = _reduce(xp, losses, reduction)
+        loss = in_dtype(logits.dtype, _reduce(xp, losses, reduction))
         return (loss if out is None else deliver(xp, loss, out[0]),), (exponentials, sums, chosen)
 
     def _logits(xp, g, y, logits, labels, exponentials, sums, chosen, reduction="mean"):

@@ -441,6 +441,20 @@ def test_halves_in_large_counts():
     )
 
 
+@pytest.mark.parametrize("place", ("cpu", "strict"))
+@pytest.mark.parametrize("dtype", ("float16", "uint8", "bool", "int32"))
+def test_what_is_added_at_one_place_many_times(dtype: str, place: str):
+    """Halves would stand still at 2048; CuPy adds neither bytes nor booleans."""
+    many, first = kernel.ones(5000, dtype=dtype, device=place), kernel.zeros(5000, dtype="int64", device=place)
+    expected = numpy.asarray(5000).astype(dtype).item()
+    assert kernel.scatter_add(many, (first,), (2,)).tolist() == [expected, 0]
+    assert kernel.scatter_add(many[:, None], (first,), (2, 1)).tolist() == [[expected], [0]]
+    if dtype == "float16":
+        row = kernel.ones(1, 1, dtype=dtype, device=place, requires_grad=True)
+        for look in (lambda: kernel.embedding(first, row), lambda: row[first]):
+            assert kernel.grad(look().sum(), row).tolist() == [[5000]]
+
+
 @pytest.mark.parametrize("function", (kernel.softmax, kernel.log_softmax))
 def test_gradients_of_long_softmaxes_of_halves(function):
     weight = numpy.linspace(1, 2, 8192)

@@ -102,6 +102,13 @@ def test_halves_beyond_256_have_a_squared_error() -> None:
     assert kernel.mse_loss(far, -far / 100).item() == pytest.approx(202.0**2, rel=1e-3)
 
 
+def test_halves_of_more_classes_than_a_half_counts() -> None:
+    logits = kernel.zeros(2, 70000, dtype="float16", requires_grad=True)
+    loss = kernel.cross_entropy(logits, kernel.tensor([0, 69999]))
+    assert loss.dtype == "float16" and loss.item() == pytest.approx(math.log(70000), rel=1e-3)
+    assert kernel.grad(loss, logits)[0, :2].tolist() == pytest.approx([-0.5, 0.5 / 70000], rel=1e-2, abs=6e-8)
+
+
 def test_labels_on_another_device_are_refused() -> None:
     with pytest.raises(kernel.DeviceError, match=r"^mse_loss: .*strict"):
         kernel.mse_loss(kernel.ones(2), kernel.ones(2, device="strict"))
