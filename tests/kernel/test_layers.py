@@ -487,6 +487,17 @@ def test_pad_keeps_the_size_and_puts_the_smaller_half_first(size: int, window: i
         assert ones.tolist() == kernel.ones(*ones.shape).tolist(), "padding is not counted and never wins"
 
 
+@pytest.mark.parametrize("window", (1, 2, 3, 4))
+@pytest.mark.parametrize("stride", (1, 2, 3))
+@pytest.mark.parametrize("dilation", (1, 2))
+def test_a_padded_transposed_convolution_multiplies_the_size(window: int, stride: int, dilation: int):
+    options = {"strides": (1, stride), "dilation": (1, dilation)}
+    x, extent = kernel.ones(1, 2, 1, 5), dilation * (window - 1) + 1
+    for pad, size in ((True, 5 * stride), (False, 4 * stride + extent)):
+        layer = layers.ConvolutionTranspose2D((1, window), 3, pad=pad, **options)
+        assert layer(x).shape == (1, 3, 1, size)
+
+
 def test_pooling_steps_by_one_and_pads_nothing_unless_told():
     x = kernel.tensor(IMAGES)
     for pooling, function in ((layers.MaxPooling, kernel.max_pool2d), (layers.AveragePooling, kernel.avg_pool2d)):

@@ -265,6 +265,14 @@ def test_a_state_is_a_copy():
     net.load_state_dict(state)
     state["lin1.weight"].zero_()
     assert net.lin1.weight.abs().sum().item() > 0, "what was loaded is a copy too"
+    lazy, state = Linear(3), Linear(2, 3).initialise(1).state_dict()
+    lazy.load_state_dict(state)
+    state["weight"].zero_()
+    assert lazy.weight.mean().item() == 1
+    pair = Sequential(Linear(2, 2).initialise(1), Linear(2, 2).initialise(2))
+    crossed = {f"{1 - i}.{name}": p.detach() for i in (0, 1) for name, p in pair[i].named_parameters()}
+    pair.load_state_dict(crossed)
+    assert [p.mean().item() for p in pair.parameters()] == [2, 2, 1, 1], "also if it is a view of the module itself"
 
 
 def test_loading_keeps_the_objects_and_their_memory():
@@ -728,8 +736,11 @@ def test_copies_of_what_waits_wait_for_themselves():
     for other in (copy.deepcopy(layer), layer.clone()):
         assert other(kernel.ones(1, 4)).tolist() == [[10, 10, 10]]
         assert not other.weight.requires_grad and other.bias.requires_grad
+    copy.deepcopy(layer).to("float64").initialise(7)
+    assert layer.weight.dtype == kernel.float32
     assert layer.weight.shape == (3, None) and copy.copy(layer.weight).shape == (3, None)
     assert layer.clone("share").weight is layer.weight
+    assert layer(kernel.ones(1, 4)).tolist() == [[10, 10, 10]]
 
 
 def test_a_parameter_is_a_leaf_that_learns():
