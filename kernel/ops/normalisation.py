@@ -123,7 +123,8 @@ class batch_norm(Op):
         y += bias if isinstance(bias, int | float) else bias[:, None]
         outputs = (_restored(y, x.shape, order), mean, variance * (count / (count - 1)))
         outputs = tuple(in_dtype(dtype, output) for output in outputs)
-        return outputs if out is None else tuple(map(deliver, (xp,) * 3, outputs, out)), (mean, inverse)
+        outputs = outputs if out is None else tuple(map(deliver, (xp,) * 3, outputs, out))
+        return outputs, (mean.copy(), inverse)  # the mean that is handed out may be written to
 
     def shared(xp, g, y, x, scale, bias, centre, inverse, eps=1e-5):
         """The gradients of x, scale and bias: their sums over the batch are the same."""

@@ -475,6 +475,17 @@ def test_inplace(name: str):
             numpy.testing.assert_array_equal(op.forward(call.xp, x, x, out=x), plain, err_msg="both operands are out")
 
 
+@pytest.mark.parametrize("dtype", ("float64", "float32"))
+@pytest.mark.parametrize("name", [name for name in TABLE if registry[name].residuals])
+def test_what_is_kept_for_the_rules_is_kept_for_them_alone(name: str, dtype: str):
+    """No write to an operand or an output reaches a residual: the tape could not see it."""
+    for sample in (in_dtype(sample, dtype) for sample in TABLE[name].samples):
+        call = Call.make(name, sample)
+        for residual in call.residuals:
+            for other in (*call.outputs, *call.arrays):
+                assert not numpy.may_share_memory(residual, other), sample
+
+
 @pytest.mark.parametrize("dtype", ("float64", "float32", "float16", "int64", "int32", "uint8", "bool"))
 @every_op
 def test_infer_is_what_comes_out(name: str, dtype: str):
