@@ -397,7 +397,7 @@ class Module:
     def __reduce__(self) -> Any:
         raise DtypeError(
             f"pickle: a {type(self).__name__} is not pickled, since unpickling runs code; save its values with "
-            "kernel.save(path, module)."
+            "kernel.save(module, path)."
         )
 
     def __copy__(self) -> Module:

@@ -441,6 +441,8 @@ def test_nothing_is_pickled():
     for thing in (SimpleNet(), Linear(3), Parameter([1.0]), Linear(3).weight):
         with pytest.raises(DtypeError, match=r"^pickle: "):
             pickle.dumps(thing)
+    with pytest.raises(DtypeError, match=r"kernel\.save\(module, path\)"):
+        pickle.dumps(SimpleNet())
 
 
 # --- hooks ---------------------------------------------------------------------------------------------------------
