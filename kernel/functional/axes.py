@@ -1,4 +1,4 @@
-"""How axes and sizes are given: NumPy's way, and PyTorch's."""
+"""How axes, sizes and numbers are given: NumPy's way, and PyTorch's."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ def whole_numbers(name: str, what: str, values: Any) -> tuple[int, ...]:
         if type(value) is not int and (isinstance(value, bool) or not isinstance(value, int | numpy.integer)):
             raise DtypeError(f"{name}: {what} must be whole numbers, but {show(value)} came.")
     return tuple(map(int, values))
+
+
+def python_number(value: Any) -> Any:
+    """A number of NumPy as Python's, which does not widen what it meets; anything else as it is."""
+    return value.item() if isinstance(value, numpy.generic) else value
 
 
 def reduce_over(op: Any, x: Any, axis: Any, dim: Any, keepdims: Any, keepdim: Any, **more: Any) -> Any:

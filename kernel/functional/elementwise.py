@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy
-
 from ..apply import apply
 from ..ops import elementwise
 from ..ops import shape as shapes
+from .axes import python_number
 
 
 def add(a: Any, b: Any) -> Any:
@@ -170,7 +169,7 @@ def leaky_relu(x: Any, slope: float = 0.01) -> Any:
     >>> kernel.leaky_relu(kernel.tensor([-1.0, 2.0]))
     tensor([-0.01,  2.  ])
     """
-    return apply(elementwise.leaky_relu, x, slope=slope)
+    return apply(elementwise.leaky_relu, x, slope=python_number(slope))
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
@@ -179,7 +178,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     >>> kernel.elu(kernel.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.    ])
     """
-    return apply(elementwise.elu, x, alpha=alpha)
+    return apply(elementwise.elu, x, alpha=python_number(alpha))
 
 
 def selu(x: Any) -> Any:
@@ -215,8 +214,7 @@ def clip(x: Any, low: float | None = None, high: float | None = None) -> Any:
     >>> kernel.clip(kernel.tensor([-2.0, 0.5, 7.0]), 0, 1)
     tensor([0. , 0.5, 1. ])
     """
-    low, high = (limit.item() if isinstance(limit, numpy.generic) else limit for limit in (low, high))
-    return apply(elementwise.clip, x, low=low, high=high)
+    return apply(elementwise.clip, x, low=python_number(low), high=python_number(high))
 
 
 def maximum(a: Any, b: Any) -> Any:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy
-
 from ..apply import apply
 from ..errors import ShapeError
 from ..op import spell
 from ..ops import losses
-from .axes import ndim_of
+from .axes import ndim_of, python_number
 from .reduce import argmax, logsumexp, sum
 
 
@@ -140,7 +138,7 @@ def huber_loss(predictions: Any, targets: Any, delta: float = 1.0, reduction: st
     >>> kernel.huber_loss(kernel.tensor([0.5, 5.0]), kernel.tensor([0.0, 2.0]), reduction="none")
     tensor([0.125, 2.5  ])
     """
-    return apply(losses.huber_loss, predictions, targets, reduction=reduction, delta=_number(delta))
+    return apply(losses.huber_loss, predictions, targets, reduction=reduction, delta=python_number(delta))
 
 
 def smooth_l1_loss(predictions: Any, targets: Any, beta: float = 1.0, reduction: str = "mean") -> Any:
@@ -149,7 +147,7 @@ def smooth_l1_loss(predictions: Any, targets: Any, beta: float = 1.0, reduction:
     >>> kernel.smooth_l1_loss(kernel.tensor([0.5, 5.0]), kernel.tensor([0.0, 2.0]), beta=0.5, reduction="none")
     tensor([0.25, 2.75])
     """
-    return huber_loss(predictions, targets, beta, reduction) / _number(beta)
+    return huber_loss(predictions, targets, beta, reduction) / python_number(beta)
 
 
 def kl_div(log_probabilities: Any, target: Any, reduction: str = "mean") -> Any:
@@ -197,7 +195,7 @@ def cosine_similarity(a: Any, b: Any, axis: int = -1, eps: float = 1e-8) -> Any:
     >>> kernel.cosine_similarity(kernel.tensor([[3.0, 4.0], [0.0, 1.0]]), kernel.tensor([4.0, 3.0]))
     tensor([0.96, 0.6 ])
     """
-    return apply(losses.cosine_similarity, a, b, axis=axis, eps=_number(eps))
+    return apply(losses.cosine_similarity, a, b, axis=axis, eps=python_number(eps))
 
 
 def cosine_distance(a: Any, b: Any) -> Any:
@@ -241,11 +239,6 @@ def class_indices(name: str, output: Any, target: Any) -> Any:
             f"shape {spell(target.shape)}."
         )
     return argmax(target, 1)
-
-
-def _number(value: Any) -> Any:
-    """A number of NumPy as Python's, which does not widen what it meets."""
-    return value.item() if isinstance(value, numpy.generic) else value
 
 
 __all__ = [

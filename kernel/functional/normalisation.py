@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..apply import apply
-from ..errors import DtypeError, ShapeError, show
-from ..op import require_number, spell
+from ..errors import DeviceError, DtypeError, GradError, ShapeError, show
+from ..op import is_float, require_number, spell
 from ..ops import normalisation
-from .axes import ndim_of, whole_numbers
+from .axes import ndim_of, python_number, whole_numbers
 from .elementwise import sqrt
 from .layouts import channels_first, in_layout
 
@@ -65,6 +65,7 @@ def batch_norm(
     for name, running in (("running_mean", running_mean), ("running_var", running_var)):
         if running is not None:
             _require_channels(name, running, x)
+            _require_writable(name, running, x)
     y, mean, variance = batch_norm_with_statistics(x, scale, bias, eps)
     if running_mean is not None:
         for running, batch in ((running_mean, mean), (running_var, variance)):
@@ -84,7 +85,7 @@ def batch_norm_with_statistics(
     (tensor([2.]), tensor([2.]))
     """
     x = channels_first("batch_norm", x, layout)
-    y, mean, variance = apply(normalisation.batch_norm, x, *_affine(scale, bias), eps=eps)
+    y, mean, variance = apply(normalisation.batch_norm, x, *_affine(scale, bias), eps=python_number(eps))
     return in_layout(y, layout), mean, variance
 
 
@@ -105,7 +106,7 @@ def layer_norm(x: Any, normalized_shape: Any, scale: Any = None, bias: Any = Non
     """
     sizes = normalized_shape if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
     shape = whole_numbers("layer_norm", "normalized_shape", sizes)
-    return apply(normalisation.layer_norm, x, *_affine(scale, bias), shape=shape, eps=eps)
+    return apply(normalisation.layer_norm, x, *_affine(scale, bias), shape=shape, eps=python_number(eps))
 
 
 def group_norm(
@@ -126,7 +127,9 @@ def group_norm(
     tensor([[-1.,  1., -1.,  1.]])
     """
     x = channels_first("group_norm", x, layout)
-    return in_layout(apply(normalisation.group_norm, x, *_affine(scale, bias), groups=groups, eps=eps), layout)
+    return in_layout(
+        apply(normalisation.group_norm, x, *_affine(scale, bias), groups=groups, eps=python_number(eps)), layout
+    )
 
 
 def _affine(scale: Any, bias: Any) -> tuple[Any, Any]:
@@ -143,7 +146,7 @@ def _by_statistics(x: Any, scale: Any, bias: Any, mean: Any, variance: Any, eps:
         require_number("eps", eps)
     except DtypeError as error:
         raise DtypeError(f"batch_norm: {error}") from None
-    factor = 1 / sqrt(variance + eps)
+    factor = 1 / sqrt(variance + python_number(eps))
     factor = factor if scale is None else factor * scale
     shift = -mean * factor
     shift = shift if bias is None else shift + bias
@@ -162,6 +165,21 @@ def _require_channels(name: str, t: Any, x: Any) -> None:
         raise ShapeError(
             f"batch_norm: argument {name} should have shape {spell(x.shape[1:2])} because x has shape "
             f"{spell(x.shape)}, but it has shape {spell(t.shape)}."
+        )
+
+
+def _require_writable(name: str, running: Any, x: Any) -> None:
+    """Raise unless a running statistic can take the batch's: before the first of the two is written to."""
+    if not is_float(running.dtype):
+        raise DtypeError(
+            f"batch_norm: argument {name} must be of a float dtype, but it is {running.dtype}; use .float()."
+        )
+    if running.requires_grad:
+        raise GradError(f"batch_norm: argument {name} requires a gradient, but is written to; .detach() it.")
+    if running.device != x.device:
+        raise DeviceError(
+            f"batch_norm: argument {name} is on {running.device}, but x is on {x.device}; move it with "
+            f".to('{x.device}')."
         )
 
 

@@ -14,7 +14,7 @@ from ..apply import apply
 from ..errors import DtypeError, ShapeError, show
 from ..op import DEFAULT_FLOAT, spell
 from ..ops import shape as shapes
-from .axes import Axis, axis_of, axis_or_dim, ndim_of, sizes_of, whole_numbers
+from .axes import Axis, axis_of, axis_or_dim, ndim_of, python_number, sizes_of, whole_numbers
 
 
 def reshape(x: Any, *shape: Any) -> Any:
@@ -145,7 +145,7 @@ def pad(x: Any, widths: Any, value: float = 0) -> Any:
             )
         pairs = [widths[k : k + 2] for k in range(0, len(widths), 2)][::-1]
         widths = ((0, 0),) * (ndim - len(pairs)) + tuple(pairs)
-    value = value.item() if isinstance(value, numpy.generic) else value
+    value = python_number(value)
     value = 0.0 if isinstance(value, float) and value == 0 else value  # -0.0 equals it, and so would pass for it
     return apply(shapes.pad, x, widths=widths, value=value)
 

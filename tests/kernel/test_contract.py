@@ -476,6 +476,25 @@ def test_gates_let_pass_what_is_not_known_to_be_closed():
         assert kernel.grad(kernel.relu(x).sum(), x).tolist() == [1] * size
 
 
+@pytest.mark.parametrize("number", (numpy.float64(0.25), numpy.float32(0.25), numpy.int64(1)))
+def test_numbers_of_numpy_widen_nothing(number):
+    x = kernel.ones(4, 3)
+    for function in (
+        lambda x, n: kernel.leaky_relu(x, n),
+        lambda x, n: kernel.elu(x, n),
+        lambda x, n: kernel.clip(x, 0, n),
+        lambda x, n: kernel.pad(x, ((1, 1), (0, 0)), n),
+        lambda x, n: kernel.batch_norm(x, eps=n),
+        lambda x, n: kernel.batch_norm(x, None, None, kernel.zeros(3), kernel.ones(3), False, eps=n),
+        lambda x, n: kernel.layer_norm(x, 3, eps=n),
+        lambda x, n: kernel.group_norm(x, 3, eps=n),
+        lambda x, n: kernel.huber_loss(x, 2 * x, n),
+        lambda x, n: kernel.cosine_similarity(x, x, eps=n),
+        lambda x, n: kernel.dropout(x, n),
+    ):
+        assert function(x, number).dtype == "float32"
+
+
 def test_exponents_of_zero():
     a, b = leaf([2.0]), leaf([0.0])
     by_a, by_b = kernel.grad((a**b).sum(), [a, b], create_graph=True)

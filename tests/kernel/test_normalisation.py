@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy
 import pytest
@@ -124,3 +125,18 @@ def test_channels_may_stand_last(shape: tuple):
         numpy.testing.assert_allclose(here.grad.numpy(), there.grad.numpy(), rtol=1e-12)
     with pytest.raises(kernel.DtypeError, match=r'layout must be "NCHW" or "NHWC", but .NCWH. came'):
         kernel.group_norm(x, 2, layout="NCWH")
+
+
+@pytest.mark.parametrize(
+    ("var", "words"),
+    (
+        (kernel.ones(3, dtype="int64"), "running_var must be of a float dtype"),
+        (kernel.ones(3, requires_grad=True), "running_var requires a gradient"),
+        (kernel.ones(3, device="strict"), "running_var is on strict, but x is on cpu"),
+    ),
+)
+def test_no_running_statistic_changes_where_one_of_them_cannot(var: Any, words: str):
+    mean = kernel.zeros(3)
+    with pytest.raises((kernel.DtypeError, kernel.GradError, kernel.DeviceError), match=f"^batch_norm: .*{words}"):
+        kernel.batch_norm(kernel.tensor(batches(6, 3, count=1)[0]), None, None, mean, var)
+    assert mean.tolist() == [0, 0, 0]
