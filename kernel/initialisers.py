@@ -380,9 +380,13 @@ class by_name(Initialiser):
     def __call__(self, shape: tuple[int, ...], *, name: str | None = None, **more: Any) -> Tensor:
         if not isinstance(name, str):
             raise DtypeError(f"by_name: the parameter's name is needed, but {show(name)} came; give name=….")
+        return self.of(name)(shape, name=name, **more)
+
+    def of(self, name: str) -> Initialiser:
+        """The initialiser for the parameter called ``name``."""
         for pattern, initialiser in self.patterns.items():
             if fnmatchcase(name, pattern):
-                return initialiser(shape, name=name, **more)
+                return initialiser
         known = ", ".join(map(show, self.patterns))
         raise DtypeError(f"by_name: no pattern of {known} matches the name {show(name)}; add one, or '*'.")
 

@@ -16,7 +16,7 @@ import numpy
 
 from .creation import tensor
 from .errors import DtypeError, ShapeError, show
-from .initialisers import as_initialiser
+from .initialisers import as_initialiser, by_name
 from .op import is_float, spell
 from .parameter import Buffer, Owned, Parameter, Waiting
 from .tape import no_grad
@@ -113,10 +113,17 @@ class Module:
 
     def _owned(self) -> Iterator[tuple[str, Owned]]:
         """(name, parameter or buffer) under every name that it has: what the state consists of."""
+        seen: dict[str, Owned] = {}
         for path, module in self._paths():
             for name, value in module._held():
                 if isinstance(value, Owned):
-                    yield f"{path}.{name}" if path else name, value
+                    whole = f"{path}.{name}" if path else name
+                    if seen.setdefault(whole, value) is not value:
+                        raise DtypeError(
+                            f"{type(self).__name__}: two parameters are called {whole}; give the keys of a dictionary, "
+                            "or the attributes, other names."
+                        )
+                    yield whole, value
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """(name, parameter) of this module and all below, each parameter once, under its first name."""
@@ -228,7 +235,11 @@ class Module:
         [0.0, 0.0, 0.0]
         """
         chosen = as_initialiser(initialiser)
-        for name, parameter in self.named_parameters():
+        named = dict(self.named_parameters())
+        if isinstance(chosen, by_name):
+            for name in named:
+                chosen.of(name)  # before any number is drawn: all names have a pattern, or nothing changes
+        for name, parameter in named.items():
             parameter.initialise(chosen, generator, name)
         return self
 

@@ -237,7 +237,7 @@ def _pooling_options_1d(name: str, kernel_size: Any, stride: Any, padding: Any, 
 
 
 def max_pool2d(
-    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *, ceil: bool = False, layout: str = "NCHW"
+    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *, ceil_mode: bool = False, layout: str = "NCHW"
 ) -> Any:
     """The largest value in each window; padding never wins, and of equal values the first gets the gradient.
 
@@ -246,24 +246,24 @@ def max_pool2d(
         kernel_size: of the window, one number or (height, width).
         stride: by default that of the window, so that windows do not overlap.
         padding: as in conv2d, but less than the window.
-        ceil: whether a last window that reaches beyond the images counts too.
+        ceil_mode: whether a last window that reaches beyond the images counts too.
 
     >>> x = kernel.arange(16, dtype="float32").reshape(1, 1, 4, 4)
     >>> kernel.max_pool2d(x, 2)
     tensor([[[[ 5.,  7.],
               [13., 15.]]]])
     """
-    options = _pooling_options("max_pool2d", kernel_size, stride, padding, ceil)
+    options = _pooling_options("max_pool2d", kernel_size, stride, padding, ceil_mode)
     return in_layout(apply(pooling.max_pool2d, channels_first("max_pool2d", x, layout, 4), **options), layout)
 
 
-def max_pool1d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *, ceil: bool = False) -> Any:
+def max_pool1d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *, ceil_mode: bool = False) -> Any:
     """The largest value in each window of signals (N, C, L); the options are those of max_pool2d.
 
     >>> kernel.max_pool1d(kernel.tensor([[[1.0, 3.0, 2.0, 4.0]]]), 2)
     tensor([[[3., 4.]]])
     """
-    options = _pooling_options_1d("max_pool1d", kernel_size, stride, padding, ceil)
+    options = _pooling_options_1d("max_pool1d", kernel_size, stride, padding, ceil_mode)
     return squeeze(apply(pooling.max_pool2d, _as_signals("max_pool1d", x), **options), 2)
 
 
@@ -273,37 +273,42 @@ def avg_pool2d(
     stride: Any = None,
     padding: Any = 0,
     *,
-    ceil: bool = False,
-    include_pad: bool = False,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
     layout: str = "NCHW",
 ) -> Any:
-    """The mean of each window: of the values inside the images, or with ``include_pad`` of the zeros around them too.
+    """The mean of each window, of the zeros around the images too; or, without ``count_include_pad``, only inside them.
 
-    PyTorch counts the padding unless told otherwise; here it is the other way round. The options are those of
-    max_pool2d.
+    The options are those of max_pool2d.
 
     >>> x = kernel.arange(16, dtype="float32").reshape(1, 1, 4, 4)
     >>> kernel.avg_pool2d(x, 2)
     tensor([[[[ 2.5,  4.5],
               [10.5, 12.5]]]])
     """
-    require_flag("avg_pool2d: include_pad", include_pad)
-    options = _pooling_options("avg_pool2d", kernel_size, stride, padding, ceil)
+    require_flag("avg_pool2d: count_include_pad", count_include_pad)
+    options = _pooling_options("avg_pool2d", kernel_size, stride, padding, ceil_mode)
     images = channels_first("avg_pool2d", x, layout, 4)
-    return in_layout(apply(pooling.avg_pool2d, images, **options, include_pad=include_pad), layout)
+    return in_layout(apply(pooling.avg_pool2d, images, **options, include_pad=count_include_pad), layout)
 
 
 def avg_pool1d(
-    x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *, ceil: bool = False, include_pad: bool = False
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    *,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
 ) -> Any:
     """The mean of each window of signals (N, C, L); the options are those of avg_pool2d.
 
     >>> kernel.avg_pool1d(kernel.tensor([[[1.0, 3.0, 2.0, 4.0]]]), 2)
     tensor([[[2., 3.]]])
     """
-    require_flag("avg_pool1d: include_pad", include_pad)
-    options = _pooling_options_1d("avg_pool1d", kernel_size, stride, padding, ceil)
-    return squeeze(apply(pooling.avg_pool2d, _as_signals("avg_pool1d", x), **options, include_pad=include_pad), 2)
+    require_flag("avg_pool1d: count_include_pad", count_include_pad)
+    options = _pooling_options_1d("avg_pool1d", kernel_size, stride, padding, ceil_mode)
+    return squeeze(apply(pooling.avg_pool2d, _as_signals("avg_pool1d", x), **options, include_pad=count_include_pad), 2)
 
 
 def global_max_pool(x: Any, *, layout: str = "NCHW") -> Any:

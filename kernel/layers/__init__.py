@@ -38,7 +38,15 @@ from .convolutional import (
     MaxPooling,
 )
 from .dense import Dense, Embedding, Linear
-from .normalisation import BatchNorm, BatchNormalization, GroupNorm, LayerNorm, LayerNormalization
+from .normalisation import (
+    BatchNorm,
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNormalization,
+    GroupNorm,
+    LayerNorm,
+    LayerNormalization,
+)
 from .options import default_options
 
 __all__ = [
@@ -49,6 +57,8 @@ __all__ = [
     "AveragePooling",
     "AvgPool2d",
     "BatchNorm",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "BatchNormalization",
     "Concat",
     "Conv1d",

@@ -7,7 +7,9 @@ from typing import Any
 
 from .. import functional
 from ..errors import DtypeError, show
+from ..functional.axes import axis_or_dim
 from ..module import Module
+from ..op import require_whole
 from ..xp import Generator
 from .options import DEFAULT, activation_of, name_of
 
@@ -122,13 +124,22 @@ class SELU(_Function):
         super().__init__()
 
 
+def _one_axis(layer: str, axis: Any, dim: Any) -> int:
+    """The axis, by NumPy's name or by PyTorch's; the last if nothing is said."""
+    chosen = axis_or_dim(layer, axis, dim)
+    if chosen is None:
+        return -1
+    require_whole(f"{layer}: axis", chosen)
+    return chosen
+
+
 class Softmax(_Function):
     """e^x / Σ e^x along an axis, as a layer; losses that take scores do without it."""
 
     function = staticmethod(functional.softmax)
 
-    def __init__(self, axis: int = -1):
-        super().__init__(axis=axis)
+    def __init__(self, axis: int | None = None, *, dim: int | None = None):
+        super().__init__(axis=_one_axis("Softmax", axis, dim))
 
 
 class LogSoftmax(_Function):
@@ -136,8 +147,8 @@ class LogSoftmax(_Function):
 
     function = staticmethod(functional.log_softmax)
 
-    def __init__(self, axis: int = -1):
-        super().__init__(axis=axis)
+    def __init__(self, axis: int | None = None, *, dim: int | None = None):
+        super().__init__(axis=_one_axis("LogSoftmax", axis, dim))
 
 
 class Flatten(_Function):

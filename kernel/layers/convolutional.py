@@ -27,7 +27,8 @@ def _layout(layer: str, layout: Any) -> str:
 def _more(**options: Any) -> str:
     """The options that are not what they usually are, for a repr."""
     usual = {"stride": (1, 1), "padding": 0, "dilation": (1, 1), "groups": 1, "bias": True, "layout": "NCHW"}
-    usual |= {"ceil": False, "include_pad": False, "output_padding": (0, 0)}
+    usual |= {"ceil_mode": False, "count_include_pad": True, "output_padding": (0, 0)}
+    usual |= {"strides": (1, 1), "pad": False, "reduction_rank": 1, "ceil_out_dim": False, "include_pad": False}
     return "".join(f", {name}={value}" for name, value in options.items() if value != usual[name])
 
 
@@ -161,8 +162,26 @@ class Convolution2D(Conv2d):
         return y if self.activation is None else self.activation(y)
 
     def extra_repr(self) -> str:
-        named = self.activation is not None and not isinstance(self.activation, Module)
-        return super().extra_repr() + (f", activation={name_of(self.activation)}" if named else "")
+        options = {"pad": _pad_of(self._padding), "strides": self._stride, "bias": self.bias is not None}
+        options |= {"reduction_rank": self._reduction_rank, "dilation": self._dilation, "groups": self._groups}
+        return (
+            f"{self._kernel}, {self.weight.shape[0]}"
+            + _more(**options, layout=self._layout)
+            + _activated(self.activation)
+        )
+
+
+def _activated(activation: Any) -> str:
+    """An activation for a repr; a layer shows itself."""
+    shown = activation is not None and not isinstance(activation, Module)
+    return f", activation={name_of(activation)}" if shown else ""
+
+
+def _pad_of(padding: Any) -> Any:
+    """Padding as CNTK's pad."""
+    if isinstance(padding, str):
+        return padding == "same"
+    return False if isinstance(padding, int) and padding == 0 else padding
 
 
 def padding(layer: str, pad: Any) -> Any:
@@ -256,12 +275,21 @@ class Convolution1D(Conv1d):
         y = super().forward(x)
         return y if self.activation is None else self.activation(y)
 
+    def extra_repr(self) -> str:
+        out, _, length = self.weight.shape
+        given = self._options
+        options = {"pad": _pad_of(given["padding"]), "dilation": given["dilation"], "groups": given["groups"]}
+        usual = {"strides": 1, "pad": False, "dilation": 1, "groups": 1, "bias": True}
+        options |= {"strides": given["stride"], "bias": self.bias is not None}
+        more = "".join(f", {name}={options[name]}" for name in usual if options[name] != usual[name])
+        return f"{length}, {out}{more}" + _activated(self.activation)
+
 
 def Convolution(filter_shape: Any, num_filters: int, *arguments: Any, **options: Any) -> Module:
     """Convolution1D or Convolution2D, by the number of sizes in ``filter_shape``.
 
     >>> kernel.layers.Convolution((3, 3), 8)
-    Convolution2D(?, 8, kernel_size=(3, 3))
+    Convolution2D((3, 3), 8)
     """
     sizes = filter_shape if isinstance(filter_shape, tuple | list) else (filter_shape,)
     if len(sizes) not in (1, 2):
@@ -350,6 +378,7 @@ class ConvolutionTranspose2D(ConvTranspose2d):
     ):
         chosen = padding("ConvolutionTranspose2D", pad)
         super().__init__(None, num_filters, filter_shape, strides, chosen, 0, 1, False, dilation, layout)
+        self._pad = _pad_of(chosen)
         if isinstance(chosen, str) and chosen == "same":
             self._options |= _exact(self.weight.shape[2:], self._options["stride"], self._options["dilation"])
         shape = (None, num_filters, *self.weight.shape[2:])
@@ -364,6 +393,12 @@ class ConvolutionTranspose2D(ConvTranspose2d):
     def forward(self, x: Any) -> Any:
         y = super().forward(x)
         return y if self.activation is None else self.activation(y)
+
+    def extra_repr(self) -> str:
+        _, out, *kernel = self.weight.shape
+        options = {"pad": self._pad, "strides": self._options["stride"], "dilation": self._options["dilation"]}
+        more = _more(**options, bias=self.bias is not None, layout=self._options["layout"])
+        return f"{tuple(kernel)}, {out}{more}" + _activated(self.activation)
 
 
 def _exact(kernel: tuple, stride: tuple, dilation: tuple) -> dict[str, Any]:
@@ -405,9 +440,9 @@ class MaxPool2d(_Pooling):
     function = staticmethod(functional.max_pool2d)
 
     def __init__(
-        self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil: bool = False, layout: str = "NCHW"
+        self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, layout: str = "NCHW"
     ):
-        super().__init__(kernel_size, stride, padding, ceil=ceil, layout=layout)
+        super().__init__(kernel_size, stride, padding, ceil_mode=ceil_mode, layout=layout)
 
 
 class AvgPool2d(_Pooling):
@@ -424,11 +459,13 @@ class AvgPool2d(_Pooling):
         kernel_size: Any,
         stride: Any = None,
         padding: Any = 0,
-        ceil: bool = False,
-        include_pad: bool = False,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
         layout: str = "NCHW",
     ):
-        super().__init__(kernel_size, stride, padding, ceil=ceil, include_pad=include_pad, layout=layout)
+        super().__init__(
+            kernel_size, stride, padding, ceil_mode=ceil_mode, count_include_pad=count_include_pad, layout=layout
+        )
 
 
 class MaxPooling(MaxPool2d):
@@ -438,15 +475,19 @@ class MaxPooling(MaxPool2d):
         filter_shape: (height, width) of the window.
         strides: one number, or (height, width).
         pad: whether to pad so that the size stays; padding never wins.
+        ceil_out_dim: whether a last window that reaches beyond the images counts too.
 
     >>> kernel.layers.MaxPooling((3, 3), strides=(2, 2))(kernel.ones(1, 32, 28, 28)).shape
     (1, 32, 13, 13)
     """
 
     def __init__(
-        self, filter_shape: Any, strides: Any = 1, pad: Any = DEFAULT, ceil: bool = False, layout: str = "NCHW"
+        self, filter_shape: Any, strides: Any = 1, pad: Any = DEFAULT, ceil_out_dim: bool = False, layout: str = "NCHW"
     ):
-        super().__init__(filter_shape, strides, padding("MaxPooling", pad), ceil, layout)
+        super().__init__(filter_shape, strides, padding("MaxPooling", pad), ceil_out_dim, layout)
+
+    def extra_repr(self) -> str:
+        return _window_in_words(self)
 
 
 class AveragePooling(AvgPool2d):
@@ -461,11 +502,20 @@ class AveragePooling(AvgPool2d):
         filter_shape: Any,
         strides: Any = 1,
         pad: Any = DEFAULT,
-        ceil: bool = False,
+        ceil_out_dim: bool = False,
         include_pad: bool = False,
         layout: str = "NCHW",
     ):
-        super().__init__(filter_shape, strides, padding("AveragePooling", pad), ceil, include_pad, layout)
+        super().__init__(filter_shape, strides, padding("AveragePooling", pad), ceil_out_dim, include_pad, layout)
+
+    def extra_repr(self) -> str:
+        return _window_in_words(self, include_pad=self._options["count_include_pad"])
+
+
+def _window_in_words(layer: _Pooling, **more: Any) -> str:
+    """A pooling layer by CNTK's names."""
+    options = {"strides": layer._stride, "pad": _pad_of(layer._padding), "ceil_out_dim": layer._options["ceil_mode"]}
+    return f"{layer._kernel}" + _more(**options, **more, layout=layer._options["layout"])
 
 
 class GlobalMaxPooling(Module):

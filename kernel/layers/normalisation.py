@@ -112,6 +112,9 @@ class BatchNorm(Module):
         return ", ".join(parts + ([] if self._layout == "NCHW" else [f"layout={self._layout}"]))
 
 
+BatchNorm1d = BatchNorm2d = BatchNorm  # as PyTorch calls it
+
+
 class BatchNormalization(BatchNorm):
     """Batch normalisation with CNTK's arguments, and its rule for the share of a batch in the running statistics.
 

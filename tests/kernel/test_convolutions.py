@@ -33,13 +33,13 @@ CALLS: dict[str, tuple[Callable, tuple[numpy.ndarray, ...]]] = {
         lambda x, w, b, **more: kernel.conv_transpose2d(x, w, b, (2, 3), (1, 0), (1, 2), 2, **more),
         (IMAGES, u(4, 3, 3, 2), BIAS),
     ),
-    "max_pool2d": (lambda x, **more: kernel.max_pool2d(x, (3, 2), 2, (1, 0), ceil=True, **more), (IMAGES,)),
-    "avg_pool2d": (lambda x, **more: kernel.avg_pool2d(x, (3, 2), 2, (1, 0), ceil=True, **more), (IMAGES,)),
+    "max_pool2d": (lambda x, **more: kernel.max_pool2d(x, (3, 2), 2, (1, 0), ceil_mode=True, **more), (IMAGES,)),
+    "avg_pool2d": (lambda x, **more: kernel.avg_pool2d(x, (3, 2), 2, (1, 0), ceil_mode=True, **more), (IMAGES,)),
     "global_max_pool": (kernel.global_max_pool, (IMAGES,)),
     "global_average_pool": (kernel.global_average_pool, (IMAGES,)),
     "conv1d": (lambda x, w, b: kernel.conv1d(x, w, b, 2, (1, 2), 2, 2), (SIGNALS, u(6, 2, 3), BIAS)),
-    "max_pool1d": (lambda x: kernel.max_pool1d(x, 3, 2, 1, ceil=True), (SIGNALS,)),
-    "avg_pool1d": (lambda x: kernel.avg_pool1d(x, 3, 2, 1, ceil=True), (SIGNALS,)),
+    "max_pool1d": (lambda x: kernel.max_pool1d(x, 3, 2, 1, ceil_mode=True), (SIGNALS,)),
+    "avg_pool1d": (lambda x: kernel.avg_pool1d(x, 3, 2, 1, ceil_mode=True), (SIGNALS,)),
 }
 OF_IMAGES = [name for name in CALLS if name not in ("conv1d", "max_pool1d", "avg_pool1d")]
 
@@ -272,10 +272,13 @@ def test_any_pooling_is_torchs(shape, window, stride, padding, ceil, include_pad
     assume(all(s + 2 * p >= k for s, p, k in zip(shape[2:], padding, window, strict=True)))
     arrays = (u(*shape),)
     assert_alike(
-        evaluated(lambda x: kernel.max_pool2d(x, window, stride, padding, ceil=ceil), arrays),
+        evaluated(lambda x: kernel.max_pool2d(x, window, stride, padding, ceil_mode=ceil), arrays),
         torch_evaluated(lambda x: functional.max_pool2d(x, window, stride, padding, ceil_mode=ceil), arrays),
     )
     assert_alike(
-        evaluated(lambda x: kernel.avg_pool2d(x, window, stride, padding, ceil=ceil, include_pad=include_pad), arrays),
+        evaluated(
+            lambda x: kernel.avg_pool2d(x, window, stride, padding, ceil_mode=ceil, count_include_pad=include_pad),
+            arrays,
+        ),
         torch_evaluated(lambda x: functional.avg_pool2d(x, window, stride, padding, ceil, include_pad), arrays),
     )

