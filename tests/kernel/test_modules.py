@@ -756,3 +756,21 @@ def test_a_parameter_is_a_leaf_that_learns():
     with pytest.raises(DtypeError, match="only floats have a gradient, but this tensor is int64"):
         Parameter([1, 2])
     assert Buffer([1, 2]).dtype == kernel.int64
+
+
+def test_two_parameters_of_one_name_are_refused():
+    class Confused(Module):
+        def __init__(self):
+            self.parts = {1: layers.Linear(2, 2), "1": layers.Linear(2, 2)}
+
+    for ask in (lambda m: m.state_dict(), lambda m: list(m.parameters())):
+        with pytest.raises(kernel.DtypeError, match=r"Confused: two parameters are called parts\.1\.weight; give"):
+            ask(Confused())
+
+
+def test_initialising_by_patterns_that_do_not_cover_all_changes_nothing():
+    net = layers.Linear(2, 3)
+    before = net.state_dict()
+    with pytest.raises(kernel.DtypeError, match=r"no pattern of '\*weight' matches the name 'bias'"):
+        net.initialise({"*weight": 5})
+    assert all((net.state_dict()[name] == value).all() for name, value in before.items())
