@@ -759,7 +759,7 @@ def test_a_parameter_is_a_leaf_that_learns():
 
 
 def test_two_parameters_of_one_name_are_refused():
-    class Confused(Module):
+    class Confused(kernel.Module):
         def __init__(self):
             self.parts = {1: layers.Linear(2, 2), "1": layers.Linear(2, 2)}
 
