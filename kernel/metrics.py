@@ -233,11 +233,11 @@ def _confusion(name: str, output: Any, labels: Any, classes: int | None = None) 
         classes = output.shape[1] if output.ndim == 2 else 1 + max(int(answers.max()), int(truth.max()))
     require_whole(f"{name}: classes", classes)
     require_sizes(f"{name}: classes", (classes,))
-    for what, found in (("answer", answers), ("label", truth)):
+    for what, found in (("an answer", answers), ("a label", truth)):
         low, high = int(found.min()), int(found.max())
         if low < 0 or high >= classes:
             wrong = low if low < 0 else high
-            raise ShapeError(f"{name}: a {what} is {wrong}, but there are classes 0 to {classes - 1}.")
+            raise ShapeError(f"{name}: {what} is {wrong}, but there are classes 0 to {classes - 1}.")
     return scatter_add(ones_like(truth), (truth, answers), (classes, classes))
 
 

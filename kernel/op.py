@@ -267,7 +267,7 @@ def require_fits(what: str, values: Any, dtype: numpy.dtype) -> None:
 def require_float(what: str, dtype: Any) -> None:
     """Raise unless ``dtype`` is a float."""
     if not is_float(dtype):
-        raise DtypeError(f"{what} must be of a float dtype, but it is {dtype}; convert it with .float().")
+        raise DtypeError(f"{what} must be of a float dtype, not {dtype}; convert with .float().")
 
 
 class Op:

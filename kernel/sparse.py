@@ -117,6 +117,12 @@ class SparseTensor:
     def __matmul__(self, other: Any) -> Tensor:
         return functional.matmul(self, other)
 
+    # Refused in words, as the functions refuse it: a sum with a number, say, would have no zeros.
+    __add__ = __radd__ = functional.add
+    __sub__ = functional.subtract
+    __mul__ = __rmul__ = functional.multiply
+    __truediv__ = functional.divide
+
     def __len__(self) -> int:
         return self.shape[0]
 

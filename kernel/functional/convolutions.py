@@ -9,7 +9,7 @@ import numpy
 
 from ..apply import apply
 from ..errors import DtypeError, ShapeError, show
-from ..op import ArrayType, is_float, require_flag, spell
+from ..op import ArrayType, Op, is_float, require_flag, spell
 from ..ops import convolutions, pooling
 from .axes import ndim_of
 from .layouts import channels_first, in_layout
@@ -45,8 +45,13 @@ def padding_of(name: str, padding: Any, kernel: Callable[[], Any], dilation: tup
         return tuple((t // 2, t - t // 2) for t in total)
     if isinstance(padding, tuple | list) and len(padding) == 2 and all(isinstance(p, tuple | list) for p in padding):
         return tuple(pair(name, "padding", p) for p in padding)
-    height, width = pair(name, "padding", padding)
-    return ((height, height), (width, width))
+    if _whole(padding) or (isinstance(padding, tuple | list) and len(padding) == 2):
+        height, width = pair(name, "padding", padding)
+        return ((height, height), (width, width))
+    raise DtypeError(
+        f'{name}: padding must be a number, (height, width), ((top, bottom), (left, right)), "same" or "valid", but '
+        f"{show(padding)} came."
+    )
 
 
 def _as_signals(name: str, x: Any) -> Any:
@@ -56,6 +61,14 @@ def _as_signals(name: str, x: Any) -> Any:
             f"{name}: argument x should have shape (N, C, L), a batch of signals, but it has shape {spell(x.shape)}."
         )
     return expand_dims(x, 2)
+
+
+def _of_signals(name: str, op: type[Op], signals: Any, *operands: Any, **options: Any) -> Any:
+    """``op`` of signals that are images of height 1, as signals (N, C, L) again."""
+    try:
+        return squeeze(apply(op, signals, *operands, **options), 2)
+    except (ShapeError, DtypeError) as error:
+        raise type(error)(f"{name}: as images of height 1, {str(error).partition(': ')[2]}") from None
 
 
 def _one(name: str, what: str, value: Any) -> int:
@@ -159,10 +172,10 @@ def conv1d(
         try:
             found, _ = convolutions.conv2d.infer(*types, ArrayType((), int), **options)
         except (ShapeError, DtypeError) as error:
-            raise type(error)(f"conv1d: {error}") from None
+            raise type(error)(f"conv1d: as images of height 1, {error}") from None
         weight.complete((out, found[1].shape[1], length))
-    y = apply(convolutions.conv2d, signals, expand_dims(weight, 2), 0 if bias is None else bias, **options)
-    return squeeze(y, 2)
+    operands = signals, expand_dims(weight, 2), 0 if bias is None else bias
+    return _of_signals("conv1d", convolutions.conv2d, *operands, **options)
 
 
 def conv_transpose2d(
@@ -199,6 +212,8 @@ def conv_transpose2d(
         raise ShapeError(f"{name}: argument x should have shape (N, C, H, W), but it has shape {spell(x.shape)}.")
     extra, kernel = pair(name, "output_padding", output_padding), _kernel_of(name, weight)
     pads = padding_of(name, padding, lambda: kernel, dilation)
+    if min(stride) < 1:
+        raise ShapeError(f"{name}: stride must be 1 or more, but {stride} came.")
     for more, step in zip(extra, stride, strict=True):
         if not 0 <= more < step:
             raise ShapeError(f"{name}: output_padding must be 0 or more and less than the stride, but {extra} came.")
@@ -206,16 +221,13 @@ def conv_transpose2d(
         (n - 1) * s - sum(pad) + d * (k - 1) + 1 + more
         for n, s, pad, d, k, more in zip(images.shape[2:], stride, pads, dilation, kernel, extra, strict=True)
     )
-    y = apply(
-        convolutions.conv2d_transposed,
-        images,
-        weight,
-        size=size,
-        stride=stride,
-        padding=pads,
-        dilation=dilation,
-        groups=groups,
-    )
+    if min(size) < 0:
+        raise ShapeError(f"{name}: the result would have size {size} with so much padding; pad less.")
+    options = {"size": size, "stride": stride, "padding": pads, "dilation": dilation, "groups": groups}
+    try:
+        y = apply(convolutions.conv2d_transposed, images, weight, **options)
+    except (ShapeError, DtypeError) as error:
+        raise type(error)(f"{name}: {str(error).partition(': ')[2]}") from None
     if bias is not None:
         if getattr(bias, "shape", None) != (y.shape[1],):
             came = f"shape {spell(bias.shape)}" if hasattr(bias, "shape") else show(bias)
@@ -264,7 +276,7 @@ def max_pool1d(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *
     tensor([[[3., 4.]]])
     """
     options = _pooling_options_1d("max_pool1d", kernel_size, stride, padding, ceil_mode)
-    return squeeze(apply(pooling.max_pool2d, _as_signals("max_pool1d", x), **options), 2)
+    return _of_signals("max_pool1d", pooling.max_pool2d, _as_signals("max_pool1d", x), **options)
 
 
 def avg_pool2d(
@@ -308,7 +320,8 @@ def avg_pool1d(
     """
     require_flag("avg_pool1d: count_include_pad", count_include_pad)
     options = _pooling_options_1d("avg_pool1d", kernel_size, stride, padding, ceil_mode)
-    return squeeze(apply(pooling.avg_pool2d, _as_signals("avg_pool1d", x), **options, include_pad=count_include_pad), 2)
+    signals = _as_signals("avg_pool1d", x)
+    return _of_signals("avg_pool1d", pooling.avg_pool2d, signals, **options, include_pad=count_include_pad)
 
 
 def global_max_pool(x: Any, *, layout: str = "NCHW") -> Any:

@@ -7,10 +7,11 @@ Each takes what the model says first and what is true second. ``reduction`` is "
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..apply import apply
-from ..errors import ShapeError
+from ..errors import DtypeError, ShapeError, show
 from ..op import spell
 from ..ops import losses
 from .axes import ndim_of, python_number
@@ -36,10 +37,15 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Any:
     """
     if getattr(labels, "ndim", 1) != 2:
         return apply(losses.cross_entropy, logits, labels, reduction=reduction)
-    if hasattr(labels, "indptr"):
-        parts = labels.data, labels.indices, labels.indptr
-        return apply(losses.csr_cross_entropy, logits, *parts, shape=labels.shape, reduction=reduction)
-    return apply(losses.soft_cross_entropy, logits, labels, reduction=reduction)
+    try:
+        if hasattr(labels, "indptr"):
+            parts = labels.data, labels.indices, labels.indptr
+            return apply(losses.csr_cross_entropy, logits, *parts, shape=labels.shape, reduction=reduction)
+        return apply(losses.soft_cross_entropy, logits, labels, reduction=reduction)
+    except (ShapeError, DtypeError) as error:
+        column = isinstance(error, ShapeError) and labels.shape[1] == 1
+        hint = "; class indices have shape (B,), as labels.reshape(-1)." if column else "."
+        raise type(error)(f"cross_entropy: {str(error).partition(': ')[2][:-1]}{hint}") from None
 
 
 def cross_entropy_with_softmax(output: Any, target: Any) -> Any:
@@ -147,7 +153,10 @@ def smooth_l1_loss(predictions: Any, targets: Any, beta: float = 1.0, reduction:
     >>> kernel.smooth_l1_loss(kernel.tensor([0.5, 5.0]), kernel.tensor([0.0, 2.0]), beta=0.5, reduction="none")
     tensor([0.25, 2.75])
     """
-    return huber_loss(predictions, targets, beta, reduction) / python_number(beta)
+    beta = python_number(beta)
+    if not isinstance(beta, int | float) or not 0 < beta < math.inf:
+        raise DtypeError(f"smooth_l1_loss: beta must be a number above 0 and finite, but {show(beta)} came.")
+    return huber_loss(predictions, targets, beta, reduction) / beta
 
 
 def kl_div(log_probabilities: Any, target: Any, reduction: str = "mean") -> Any:

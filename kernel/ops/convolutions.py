@@ -61,7 +61,7 @@ def windows_along(what: str, size: int | None, kernel: int | None, stride: int, 
     extent = dilation * (kernel - 1) + 1
     if extent > size + sum(pad):
         padded = f", padded to {size + sum(pad)}" if sum(pad) else ""
-        dilated = f", dilated to {extent}" if dilation > 1 else ""
+        dilated = f", dilated to {extent}," if dilation > 1 else ""
         raise ShapeError(
             f"a kernel of {what} {kernel}{dilated} does not fit into images of {what} {size}{padded}; make the kernel "
             "smaller or pad more."
@@ -223,10 +223,10 @@ class conv2d(Op):
         if None not in (c, per_group) and c != per_group * groups:
             wanted = (out, c // groups, kh, kw)
             because = f"x has {c} channels" + (f" in {groups} groups" if groups > 1 else "")
+            last = '; if the channels of x stand last, move them to axis 1, or say layout="NHWC"'
             raise ShapeError(
                 f"argument weight should have shape {spell(wanted)} because {because}, but it has shape "
-                f"{spell(weight.shape)}"
-                + ('; if the channels of x stand last, say layout="NHWC".' if w == per_group * groups else ".")
+                f"{spell(weight.shape)}{last if w == per_group * groups else ''}."
             )
         c = per_group * groups if c is None and per_group is not None else c
         per_group = c // groups if per_group is None and c is not None else per_group

@@ -80,9 +80,11 @@ def _check_scores(name, scores, reduction):
     _check_reduction(reduction)
     require_float(name, scores.dtype)
     if scores.shape is not None and scores.ndim != 2:
+        one = f"for one sample use {name}.unsqueeze(0)."
+        many = "with permute make the classes the last axis, and rows of all others with reshape(-1, C)."
         raise ShapeError(
             f"argument {name} should have shape (B, C), one row of C scores per sample, but it has shape "
-            f"{spell(scores.shape)}; for one sample use {name}.unsqueeze(0)."
+            f"{spell(scores.shape)}; {one if scores.ndim < 2 else many}"
         )
 
 
@@ -95,9 +97,10 @@ def _of_labels(name, scores, labels, reduction):
     """What ``infer`` says of scores (B, C) called ``name`` and class indices (B,): (scores, labels), the B losses."""
     _check_scores(name, scores, reduction)
     if labels.dtype not in ("int32", "int64", "uint8"):
+        came = "a plain number" if isinstance(labels.dtype, type) else labels.dtype
+        soft = "" if name == "log_probabilities" else ", or give soft labels of shape (B, C)"
         raise DtypeError(
-            f"labels must be class indices of an integer dtype, but they are {labels.dtype}; convert them with "
-            ".long(), or give soft labels of shape (B, C)."
+            f"labels must be class indices of an integer dtype, but they are {came}; convert them with .long(){soft}."
         )
     _need_class(name, scores.shape)
     rows = None if scores.shape is None else scores.shape[:1]

@@ -32,7 +32,7 @@ class dropout(Op):
         require_rate(rate)
         if seed.dtype is not int:
             came = (
-                f"a tensor of shape {spell(seed.shape)}" if isinstance(seed.dtype, numpy.dtype) else seed.dtype.__name__
+                f"tensor of shape {spell(seed.shape)}" if isinstance(seed.dtype, numpy.dtype) else seed.dtype.__name__
             )
             raise DtypeError(f"seed must be a whole Python number, but it is a {came}.")
         require_float("x", x.dtype)

@@ -376,7 +376,9 @@ class embedding(Op):
     def infer(indices, weight):
         if getattr(indices.dtype, "kind", "") not in ("i", "u"):
             came = indices.dtype if hasattr(indices.dtype, "kind") else "a plain number"
-            raise DtypeError(f"argument indices must hold whole numbers, but it is {came}; use .long() on a tensor.")
+            raise DtypeError(
+                f"argument indices, the first, must hold whole numbers, but they are {came}; use .long() on a tensor."
+            )
         _need_ndim("weight", weight, (None, None), "a table of embeddings has one row for each class.")
         last = None if weight.shape is None else weight.shape[1]
         return (indices, weight), (ArrayType(None if indices.shape is None else (*indices.shape, last), weight.dtype),)

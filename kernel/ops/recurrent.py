@@ -69,7 +69,9 @@ def _first(*sizes):
 
 
 def _size(t, axis):
-    return t.shape[axis] if t.shape is not None and len(t.shape) >= (2 if axis >= 0 else -axis) else None
+    if t.shape is None or (len(t.shape) < -axis if axis < 0 else len(t.shape) != 2):
+        return None  # of what is no matrix no size is to be trusted
+    return t.shape[axis]
 
 
 def _part(size, gates):

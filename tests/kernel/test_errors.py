@@ -293,3 +293,71 @@ def test_wrong_arguments_are_answered_in_words(kind: str, table: dict, name: str
                 function(*positional, **keywords)
             except Exception as error:
                 assert in_words(error), f"{name} of {receiver}, argument {place}: {wrong}: {type(error)}: {error}"
+
+
+MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
+    "signals with their channels last": (
+        lambda: kernel.conv1d(kernel.ones(2, 8, 3), kernel.ones(4, 3, 3)),
+        "conv1d: as images of height 1, argument weight .* because x has 8 channels, .* move them to axis 1",
+    ),
+    "a kernel longer than the signal": (
+        lambda: kernel.max_pool1d(kernel.ones(2, 3, 2), 3),
+        "max_pool1d: as images of height 1, a window of width 3 does not fit into images of width 2",
+    ),
+    "a transposed convolution of other channels": (
+        lambda: kernel.conv_transpose2d(kernel.ones(2, 3, 8, 8), kernel.ones(4, 3, 3, 3)),
+        r"conv_transpose2d: argument weight should have shape \(3, \?, 3, 3\)",
+    ),
+    "no stride": (
+        lambda: kernel.conv_transpose2d(kernel.ones(2, 3, 8, 8), kernel.ones(3, 3, 3, 3), stride=0),
+        "conv_transpose2d: stride must be 1 or more",
+    ),
+    "more padding than there is": (
+        lambda: kernel.conv_transpose2d(kernel.ones(2, 3, 1, 1), kernel.ones(3, 3, 3, 3), padding=3),
+        r"conv_transpose2d: the result would have size \(-3, -3\) .*; pad less",
+    ),
+    "flat padding": (
+        lambda: kernel.conv2d(images(), kernel.ones(4, 2, 3, 3), padding=(1, 1, 1, 1)),
+        r"conv2d: padding must be .*\(\(top, bottom\), \(left, right\)\)",
+    ),
+    "a column of labels": (
+        lambda: kernel.cross_entropy(x(), labels().reshape(2, 1)),
+        r"cross_entropy: .* class indices have shape \(B,\), as labels.reshape\(-1\)",
+    ),
+    "one distribution too few": (
+        lambda: kernel.cross_entropy(x(), kernel.ones(1, 3)),
+        r"cross_entropy: argument target should have shape \(2, 3\)[^;]*",
+    ),
+    "scores of every pixel": (
+        lambda: kernel.cross_entropy(kernel.ones(2, 3, 4, 4), labels()),
+        r"cross_entropy: .* reshape\(-1, C\)",
+    ),
+    "soft labels where there are none": (
+        lambda: kernel.nll_loss(x(), kernel.ones(2)),
+        r"nll_loss: .*float32; convert them with .long\(\)",
+    ),
+    "a number for labels": (lambda: kernel.cross_entropy(x(), 3), "cross_entropy: .* but they are a plain number"),
+    "no beta": (lambda: kernel.smooth_l1_loss(v(), v(), 0), "smooth_l1_loss: beta must be .* above 0"),
+    "PyTorch's state of layers": (
+        lambda: kernel.lstm(kernel.ones(5, 4, 3), kernel.ones(1, 4, 2), None, kernel.ones(3, 8), kernel.ones(2, 8)),
+        r"lstm: argument hidden should have shape \(4, 2\)",
+    ),
+    "a tensor for a seed": (
+        lambda: kernel.dropout(x(), seed=kernel.tensor(1)),
+        r"dropout: seed must be a whole Python number, but it is a tensor of shape \(\)",
+    ),
+    "a number added to a sparse tensor": (
+        lambda: kernel.SparseTensor.one_hot(labels(), 3) + 1,
+        r"add: a sparse tensor can be .* \.to_dense\(\)",
+    ),
+    "a number times a sparse tensor": (lambda: 2 * kernel.SparseTensor.one_hot(labels(), 3), "mul: a sparse tensor"),
+    "a class that is not there": (lambda: kernel.confusion_matrix(labels(), labels(), 2), "an answer is 2, but"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_of_beginners_are_answered_with_what_to_do(mistake: str):
+    call, words = MISTAKES[mistake]
+    with pytest.raises(OURS, match=f"{words}.*[.]$") as caught:
+        call()
+    assert in_words(caught.value)
