@@ -106,6 +106,15 @@ def _spread(xp: Any, part: Callable, size: Pair, kernel: Pair, stride: Pair, rea
     return unpadded(images, reach, size)
 
 
+def _first_inside(xp: Any, count: Pair, kernel: Pair, stride: Pair, padding: Padding, dtype: Any) -> Any:
+    """The first position of each window, (H', W', 1), that sees no padding: it has won where all are minus infinity."""
+    rows, columns = (
+        numpy.maximum(0, before - step * numpy.arange(n))
+        for n, step, (before, _) in zip(count, stride, padding, strict=True)
+    )
+    return xp.asarray((rows[:, None] * kernel[1] + columns).astype(dtype)[:, :, None])
+
+
 class max_pool2d(Op):
     """The largest value in each window: (N, C, H, W) -> (N, C, H', W'); on a tie the first gets the gradient."""
 
@@ -121,6 +130,8 @@ class max_pool2d(Op):
         images = padded(xp, x, _reach(count, x.shape[2:], kernel, stride, padding), -math.inf)
         largest = xp.empty((len(images), *count, len(x)), x.dtype)
         chosen = xp.zeros(largest.shape, "uint8" if math.prod(kernel) <= 256 else "int32")
+        if padding[0][0] or padding[1][0]:
+            chosen[...] = _first_inside(xp, count, kernel, stride, padding, chosen.dtype)
         for some in _channels(xp, images):
             index, so_far = chosen[some], None
             for k, at in enumerate(positions(kernel)):

@@ -153,6 +153,7 @@ row(
     *(call(u(*shape), **options) for shape, options in CASES),
     kink([[[[1.0, 1.0], [1.0, 0.0]]]], kernel=(2, 2), stride=(2, 2)),
     kink([[[[-1.0, -2.0, -3.0]]]], kernel=(1, 2), stride=(1, 2), padding=((0, 0), (1, 1))),
+    kink([[[[-math.inf] * 3] * 3]], kernel=(3, 3), stride=(1, 1), padding=((1, 1), (1, 1))),
     *REFUSED,
     whole=False,
     boolean=False,
