@@ -6,6 +6,7 @@ from typing import Any
 
 from ..apply import apply
 from ..errors import DtypeError, show
+from ..op import require_flag
 from ..ops import noise
 from ..xp import Generator, default_generator
 from .axes import ndim_of
@@ -29,8 +30,7 @@ def dropout(
     >>> kernel.dropout(kernel.ones(6), 0.5, seed=1)
     tensor([0., 0., 2., 2., 0., 0.])
     """
-    if type(training) is not bool:
-        raise DtypeError(f"dropout: training must be True or False, but {show(training)} came.")
+    require_flag("dropout: training", training)
     try:
         noise.require_rate(rate)
     except DtypeError as error:

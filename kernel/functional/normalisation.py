@@ -6,7 +6,7 @@ from typing import Any
 
 from ..apply import apply
 from ..errors import DeviceError, DtypeError, GradError, ShapeError, show
-from ..op import is_float, require_number, spell
+from ..op import is_float, require_flag, require_number, spell
 from ..ops import normalisation
 from .axes import ndim_of, python_number, whole_numbers
 from .elementwise import sqrt
@@ -55,7 +55,7 @@ def batch_norm(
     """
     if (running_mean is None) != (running_var is None):
         raise DtypeError("batch_norm: give running_mean and running_var, both or neither.")
-    _require_flag("batch_norm", "training", training)
+    require_flag("batch_norm: training", training)
     _require_share(momentum)
     x = channels_first("batch_norm", x, layout)
     if not training:
@@ -181,11 +181,6 @@ def _require_writable(name: str, running: Any, x: Any) -> None:
             f"batch_norm: argument {name} is on {running.device}, but x is on {x.device}; move it with "
             f".to('{x.device}')."
         )
-
-
-def _require_flag(function: str, name: str, value: Any) -> None:
-    if type(value) is not bool:
-        raise DtypeError(f"{function}: {name} must be True or False, but {show(value)} came.")
 
 
 def _require_share(momentum: Any) -> None:

@@ -121,9 +121,9 @@ def blocks(xp: Any, count: Pair, place_bytes: int):
     if rows * columns == 0:
         return
     high = max(1, min(rows, xp.WORKSPACE // max(1, place_bytes * columns)))
-    wide_ = columns if high > 1 else max(1, min(columns, xp.WORKSPACE // max(1, place_bytes)))
-    for row, column in itertools.product(range(0, rows, high), range(0, columns, wide_)):
-        yield (row, column), (min(high, rows - row), min(wide_, columns - column))
+    broad = columns if high > 1 else max(1, min(columns, xp.WORKSPACE // max(1, place_bytes)))
+    for row, column in itertools.product(range(0, rows, high), range(0, columns, broad)):
+        yield (row, column), (min(high, rows - row), min(broad, columns - column))
 
 
 def matrix(x: Any, start: Pair, count: Pair) -> Any:

@@ -9,7 +9,6 @@ from ..op import (
     DEFAULT_INTEGER,
     HALF,
     NUMBERS,
-    UNSIGNED,
     ArrayType,
     Op,
     broadcast,
@@ -24,6 +23,7 @@ from ..op import (
 )
 from .elementwise import sigmoid
 from .reduce import in_dtype, norm, over, reduced, total, wide
+from .shape import outside
 from .sparse import check_stored, require_matrix, require_stored
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -112,11 +112,9 @@ def _of_labels(name, scores, labels, reduction):
 
 
 def _check_labels(xp, name, scores, labels):
-    n, classes = scores.shape
-    # Seen as unsigned, a negative label is a huge one: one comparison finds both kinds, which indexing would not.
-    if n and xp.read(labels.view(UNSIGNED[labels.dtype]).max()) >= classes:
-        low, high = xp.read(labels.min()), xp.read(labels.max())
-        wrong = low if low < 0 else high
+    classes = scores.shape[1]
+    wrong = outside(xp, labels, classes)  # indexing with a negative one would count from the end
+    if wrong is not None:
         raise ShapeError(f"a label is {wrong}, but {name} of shape {scores.shape} have classes 0 to {classes - 1}.")
 
 

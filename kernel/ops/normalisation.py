@@ -9,7 +9,7 @@ import math
 
 from ..errors import DtypeError, ShapeError, show
 from ..op import NUMBERS, ArrayType, Op, deliver, promote, require_float, require_number, require_whole, spell, unify
-from .reduce import in_dtype, wide
+from .reduce import in_dtype, widened
 
 
 def _typed(x, scale, bias, shape, because, eps):
@@ -38,11 +38,6 @@ def _channels(x, scale, bias):
 
 def _with_channels(x, channels):
     return x if x.shape is None else ArrayType((x.shape[0], channels, *x.shape[2:]), x.dtype)
-
-
-def _widened(*operands):
-    """The operands for a computation in single precision or more; numbers as they are."""
-    return tuple(operand if isinstance(operand, int | float) else wide(operand) for operand in operands)
 
 
 def _mean(x, axes):
@@ -111,7 +106,7 @@ class batch_norm(Op):
 
     def forward(xp, x, scale, bias, out=None, eps=1e-5):
         dtype = x.dtype
-        x, scale, bias = _widened(x, scale, bias)
+        x, scale, bias = widened(x, scale, bias)
         order = _memory_order(x)
         y = _by_channel(x, order)
         count = y.shape[0] * y.shape[2]
@@ -128,18 +123,13 @@ class batch_norm(Op):
 
     def shared(xp, g, y, x, scale, bias, centre, inverse, eps=1e-5):
         """The gradients of x, scale and bias: their sums over the batch are the same."""
-        x, scale, g, g_mean, g_variance = _widened(x, scale, *g)
+        x, scale, g, g_mean, g_variance = widened(x, scale, *g)
         if centre is None:
-            axes = (0, *range(2, x.ndim))
-            count = x.size // x.shape[1]
-            column = (-1, *(1,) * (x.ndim - 2))
+            axes, count = _but_channels(x), x.size // x.shape[1]
             deviation, _, inverse = _standardise(xp, x, axes, eps)
             normalised = deviation * inverse
-            scaled = g * (scale if isinstance(scale, int | float) else scale.reshape(column))
-            by_statistics = g_mean.reshape(column) / count + deviation * (g_variance * (2 / (count - 1))).reshape(
-                column
-            )
-            pulled = _pulled(scaled, normalised, inverse, axes) + by_statistics
+            by_statistics = _column(g_mean / count, x) + deviation * _column(g_variance * (2 / (count - 1)), x)
+            pulled = _pulled(g * _column(scale, x), normalised, inverse, axes) + by_statistics
             return pulled, (g * normalised).sum(axis=axes), g.sum(axis=axes)
         order = _memory_order(x)
         incoming, deviation = _by_channel(g, order), _by_channel(x, order) - centre[:, None]
@@ -215,19 +205,19 @@ class layer_norm(Op):
 
     def forward(xp, x, scale, bias, out=None, shape=None, eps=1e-5):
         dtype = x.dtype
-        x, scale, bias = _widened(x, scale, bias)
+        x, scale, bias = widened(x, scale, bias)
         y, mean, inverse = _standardise(xp, x, _last(shape), eps)
         y *= inverse
         y = in_dtype(dtype, y * scale + bias)
         return (y if out is None else deliver(xp, y, out[0]),), (mean, inverse)
 
     def shared(xp, g, y, x, scale, bias, centre, inverse, shape=None, eps=1e-5):
-        g, x = _widened(g, x)
+        g, x = widened(g, x)
         return g, *_normalised(xp, x, centre, inverse, _last(shape), eps)
 
     def _x(xp, g, y, x, scale, bias, centre, inverse, shape=None, eps=1e-5):
         g, normalised, inverse = g
-        return _pulled(g * _widened(scale)[0], normalised, inverse, _last(shape))
+        return _pulled(g * widened(scale)[0], normalised, inverse, _last(shape))
 
     vjp = (_x, lambda xp, g, *_, **__: g[0] * g[1], lambda xp, g, *_, **__: g[0])
 
@@ -260,19 +250,19 @@ class group_norm(Op):
 
     def forward(xp, x, scale, bias, out=None, groups=None, eps=1e-5):
         dtype, shape = x.dtype, x.shape
-        x, scale, bias = _widened(x, scale, bias)
+        x, scale, bias = widened(x, scale, bias)
         y, mean, inverse = _standardise(xp, _grouped(x, groups), _within(x), eps)
         y *= inverse
         y = in_dtype(dtype, y.reshape(shape) * _column(scale, x) + _column(bias, x))
         return (y if out is None else deliver(xp, y, out[0]),), (mean, inverse)
 
     def shared(xp, g, y, x, scale, bias, centre, inverse, groups=None, eps=1e-5):
-        g, x = _widened(g, x)
+        g, x = widened(g, x)
         return g, *_normalised(xp, _grouped(x, groups), centre, inverse, _within(x), eps)
 
     def _x(xp, g, y, x, scale, bias, centre, inverse, groups=None, eps=1e-5):
         g, normalised, inverse = g
-        scaled = _grouped(g * _column(_widened(scale)[0], x), groups)
+        scaled = _grouped(g * _column(widened(scale)[0], x), groups)
         return _pulled(scaled, normalised, inverse, _within(x)).reshape(x.shape)
 
     vjp = (

@@ -6,8 +6,8 @@ than every number.
 
 from __future__ import annotations
 
-from ..errors import DtypeError, ShapeError, show
-from ..op import DEFAULT_INTEGER, ArrayType, Op, deliver, normalise_axis, require_whole, spell
+from ..errors import ShapeError
+from ..op import DEFAULT_INTEGER, ArrayType, Op, deliver, normalise_axis, require_flag, require_whole, spell
 from .reduce import in_dtype, wide
 
 
@@ -69,7 +69,7 @@ class sort(Sorted):
 
     def infer(x, axis=-1, descending=False):
         _along(x, axis)
-        _need_bool("descending", descending)
+        require_flag("descending", descending)
         return (x,), (x, ArrayType(x.shape, DEFAULT_INTEGER))
 
     def forward(xp, x, out=None, axis=-1, descending=False):
@@ -83,7 +83,7 @@ class topk(Sorted):
 
     def infer(x, k, axis=-1, largest=True):
         place = _along(x, axis)
-        _need_bool("largest", largest)
+        require_flag("largest", largest)
         require_whole("k", k)
         size = None if place is None else x.shape[place]
         if k < 0 or (size is not None and k > size):
@@ -96,8 +96,3 @@ class topk(Sorted):
     def forward(xp, x, out=None, k=None, axis=-1, largest=True):
         first = (*(slice(None),) * (axis % x.ndim), slice(k))
         return Sorted._take(xp, x, Sorted._order(xp, x, axis, largest)[first], out, axis)
-
-
-def _need_bool(what, value):
-    if not isinstance(value, bool):
-        raise DtypeError(f"{what} must be True or False, but {show(value)} came.")

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy
 
-from ..errors import DtypeError, ShapeError, show
-from ..op import ArrayType, Op, deliver, require_float, spell, unify
+from ..errors import DtypeError, ShapeError
+from ..op import ArrayType, Op, deliver, require_flag, require_float, spell, unify
 from .convolutions import (
     Padding,
     Pair,
@@ -56,8 +56,7 @@ def _options(kernel: Any, stride: Any, padding: Any, ceil: Any) -> None:
     require_pair("kernel", kernel, 1)
     require_pair("stride", stride, 1)
     require_padding(padding)
-    if not isinstance(ceil, bool):
-        raise DtypeError(f"ceil must be True or False, but {show(ceil)} came.")
+    require_flag("ceil", ceil)
     for k, pad in zip(kernel, padding, strict=True):
         if max(pad) >= k:
             raise ShapeError(f"with padding {max(pad)} a window of {k} may see padding alone; use less than {k}.")

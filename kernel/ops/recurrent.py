@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from ..errors import DtypeError, ShapeError, show
 from ..op import NUMBERS, ArrayType, Op, deliver, promote, require_float, spell, unify
-from .reduce import in_dtype, wide
+from .reduce import in_dtype, wide, widened
 
 
 def require_activation(activation):
@@ -87,11 +87,6 @@ def _sequence(gates, x, states, matrices, bias, count):
     return types, (ArrayType((steps, n, k), dtype), *(ArrayType((n, k), dtype) for _ in range(count)))
 
 
-def _widened(*operands):
-    """The operands for a computation in single precision or more; numbers as they are."""
-    return tuple(operand if isinstance(operand, int | float) else wide(operand) for operand in operands)
-
-
 def _joined(xp, x, hidden, k, below=0):
     """(T + 1, k + in + 1 + below, N): the state before each step, its input and 1. Later states are still to come."""
     steps, n, n_in = x.shape
@@ -159,7 +154,7 @@ class rnn(Op):
 
     def forward(xp, x, hidden, weight, recurrent, bias, out=None, activation="sigmoid"):
         dtype, k = x.dtype, len(recurrent)
-        x, hidden, weight, recurrent, bias = _widened(x, hidden, weight, recurrent, bias)
+        x, hidden, weight, recurrent, bias = widened(x, hidden, weight, recurrent, bias)
         joined = _joined(xp, x, hidden, k)
         weights = _stacked(xp, recurrent, weight, bias)
         if activation == "sigmoid":
@@ -217,7 +212,7 @@ class lstm(Op):
 
     def forward(xp, x, hidden, cell, weight, recurrent, bias, out=None):
         dtype, k = x.dtype, len(recurrent)
-        x, hidden, cell, weight, recurrent, bias = _widened(x, hidden, cell, weight, recurrent, bias)
+        x, hidden, cell, weight, recurrent, bias = widened(x, hidden, cell, weight, recurrent, bias)
         steps, n, _ = x.shape
         joined = _joined(xp, x, hidden, k)
         stacked = xp.empty((steps, 4 * k, n), x.dtype)
@@ -301,7 +296,7 @@ class gru(Op):
 
     def forward(xp, x, hidden, weight, recurrent, candidate, bias, out=None):
         dtype, k = x.dtype, len(recurrent)
-        x, hidden, weight, recurrent, candidate, bias = _widened(x, hidden, weight, recurrent, candidate, bias)
+        x, hidden, weight, recurrent, candidate, bias = widened(x, hidden, weight, recurrent, candidate, bias)
         steps, n, n_in = x.shape
         below = k + n_in + 1
         joined = _joined(xp, x, hidden, k, below=k)  # and below them h r, so that both products read one block of rows

@@ -74,6 +74,11 @@ def wide(x):
     return x.astype("float32") if x.dtype == HALF else x
 
 
+def widened(*operands):
+    """The operands for a computation in single precision or more; numbers as they are."""
+    return tuple(operand if isinstance(operand, int | float) else wide(operand) for operand in operands)
+
+
 def in_dtype(dtype, value):
     """``value`` back in the dtype that was widened."""
     return value if value.dtype == dtype else value.astype(dtype)

@@ -387,11 +387,20 @@ def check_range(xp: Any, index: Any, size: int, axis: int, what: str) -> None:
         raise ShapeError(f"{what} is {wrong}, but axis {axis} has size {size}: 0 to {size - 1} exist.")
 
 
+def outside(xp: Any, index: Any, size: int) -> int | None:
+    """One of the whole numbers that are not from 0 to size - 1, None if all are."""
+    # Seen as unsigned, a negative number is a huge one: mostly this one look is enough.
+    if index.size == 0 or xp.read(index.view(UNSIGNED[index.dtype]).max()) < size:
+        return None
+    low, high = xp.read(index.min()), xp.read(index.max())
+    return low if low < 0 else high
+
+
 def check_labels(xp: Any, labels: Any, classes: int, what: str) -> None:
     """A ShapeError unless 0 <= label < classes everywhere."""
-    if labels.size and xp.read(labels.view(UNSIGNED[labels.dtype]).max()) >= classes:
-        low, high = xp.read(labels.min()), xp.read(labels.max())
-        raise ShapeError(f"{what} is {low if low < 0 else high}, but there are classes 0 to {classes - 1}.")
+    wrong = outside(xp, labels, classes)
+    if wrong is not None:
+        raise ShapeError(f"{what} is {wrong}, but there are classes 0 to {classes - 1}.")
 
 
 def indexed(shape: tuple | None, pattern: tuple, indices: tuple) -> tuple | None:

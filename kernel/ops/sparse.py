@@ -10,6 +10,7 @@ from __future__ import annotations
 from ..errors import DtypeError, ShapeError, show
 from ..op import UNSIGNED, ArrayType, Op, deliver, promote, require_float, require_sizes, spell, unify
 from .reduce import in_dtype, wide
+from .shape import outside
 
 
 def require_matrix(shape):
@@ -50,8 +51,7 @@ def check_stored(xp, indices, indptr, columns):
         )
     if xp.read((indptr[1:] < indptr[:-1]).any()):
         raise ShapeError("indptr must not fall from one row to the next, since it says where each row begins.")
-    low, high = xp.read(indices.min()), xp.read(indices.max())
-    raise ShapeError(f"a column is {low if low < 0 else high}, but there are columns 0 to {columns - 1}.")
+    raise ShapeError(f"a column is {outside(xp, indices, columns)}, but there are columns 0 to {columns - 1}.")
 
 
 class csr_matmul(Op):
