@@ -102,9 +102,18 @@ def _wrap(value: Any) -> Any:
     return value
 
 
+# What functions of NumPy understand and those of CuPy do not.
+_UNKNOWN = {"einsum": {"out", "order", "casting"}, "take": {"mode"}, "copyto": set()}
+
+
 def _guarded(function: Any) -> Any:
+    name = function.__name__
+    unknown = _UNKNOWN.get(name, {"initial", "where"})
+
     def call(*args: Any, **kwargs: Any) -> Any:
-        return _wrap(function(*map(_unwrap, args), **{name: _unwrap(value) for name, value in kwargs.items()}))
+        if unknown.intersection(kwargs) or (name == "argsort" and kwargs.get("kind") not in (None, "stable")):
+            raise TypeError(f"CuPy's {name} does not know all of {', '.join(kwargs)}")
+        return _wrap(function(*map(_unwrap, args), **{key: _unwrap(value) for key, value in kwargs.items()}))
 
     return call
 

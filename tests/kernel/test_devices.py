@@ -161,6 +161,24 @@ def test_a_strict_array_refuses_repeated_indices():
     assert xp.scatter_add(xp.ones(2), (index,), (3,)).get().tolist() == [2, 0, 0]
 
 
+def test_the_strict_device_offers_no_more_arguments_than_cupy():
+    xp = device("strict").xp
+    x = xp.ones((2, 2))
+    for call in (
+        lambda: xp.einsum("ij->ji", x, out=xp.ones((2, 2))),
+        lambda: xp.argsort(x, kind="quicksort"),
+        lambda: xp.amax(x, initial=0),
+        lambda: x.max(initial=0),
+        lambda: xp.sum(x, where=x > 0),
+        lambda: xp.add.reduce(x, initial=1.0),
+        lambda: xp.take(x, xp.array([0]), mode="clip"),
+        lambda: xp.scatter_add(x.astype("complex64"), (xp.array([0, 0]),), (1, 2)),
+    ):
+        with pytest.raises(TypeError, match="CuPy"):
+            call()
+    assert xp.argsort(x, kind="stable").shape == (2, 2)
+
+
 def test_memory_of_the_strict_device_that_nobody_wrote_holds_nan():
     xp = device("strict").xp
     for array in (xp.empty((2, 3), "float32"), xp.empty_like(xp.zeros(3)), xp.empty_like(xp.zeros(3), dtype="float16")):
