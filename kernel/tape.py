@@ -320,7 +320,7 @@ def _hand_on(node: Node, g: Any, gradients: dict, lift: Callable | None) -> None
             part = gradients[origin] + part
         elif type(origin) not in _INNER and (lift or part is g or part.base is not None):
             # A leaf keeps what it gets and may be told to write into it: it must not share with anything.
-            part = part.clone() if lift else part.copy(order="K")
+            part = part.clone() if lift else part.copy("K")
         gradients[origin] = part
 
 

@@ -11,7 +11,20 @@ import math
 from typing import Any
 
 from ..errors import DtypeError, ShapeError, show
-from ..op import BOOL, HALF, ArrayType, Op, broadcast, deliver, promote, require_float, require_whole, spell, unify
+from ..op import (
+    BOOL,
+    HALF,
+    NUMBERS,
+    ArrayType,
+    Op,
+    broadcast,
+    deliver,
+    promote,
+    require_float,
+    require_whole,
+    spell,
+    unify,
+)
 from .reduce import in_dtype, wide
 from .shape import check_labels
 
@@ -154,7 +167,7 @@ class linear(Op):
             y += bias
             return deliver(xp, y, out)
         y = w.dot(x.T if x.ndim == 2 else _rows(x).T)
-        if not isinstance(bias, int | float):
+        if type(bias) not in NUMBERS:
             y += bias[:, None]
         elif bias:
             y += bias

@@ -389,8 +389,13 @@ def check_range(xp: Any, index: Any, size: int, axis: int, what: str) -> None:
 
 def outside(xp: Any, index: Any, size: int) -> int | None:
     """One of the whole numbers that are not from 0 to size - 1, None if all are."""
-    # Seen as unsigned, a negative number is a huge one: mostly this one look is enough.
-    if index.size == 0 or xp.read(index.view(UNSIGNED[index.dtype]).max()) < size:
+    if index.size == 0:
+        return None
+    # Seen as unsigned, a negative number is a huge one: mostly this one look is enough. (NumPy finds where the largest
+    # stands in a third of the time in which it finds what it is.)
+    seen = index.view(UNSIGNED[index.dtype])
+    seen = seen if seen.ndim == 1 else seen.reshape(-1)
+    if xp.read(seen[seen.argmax()]) < size:
         return None
     low, high = xp.read(index.min()), xp.read(index.max())
     return low if low < 0 else high
