@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy
 
@@ -71,6 +71,8 @@ settings = dataclass(eq=False, repr=False)
 class Initialiser:
     """What all have in common: ``draw(rng, shape, fan_in, fan_out)`` gives a NumPy array; calling makes a tensor."""
 
+    draw: ClassVar[Callable[..., numpy.ndarray]]  # a subclass says it
+
     def __post_init__(self) -> None:
         for what, value in vars(self).items():
             require_number(f"{type(self).__name__}: {what}", value)
@@ -115,9 +117,6 @@ class Initialiser:
             if fan is not None:
                 require_whole(f"{me}: {what}", fan)
         return tensor(self.draw(_host_generator(me, generator), shape, fan_in, fan_out).astype(kind))
-
-    def draw(self, rng: numpy.random.Generator, shape: tuple[int, ...], fan_in: Any, fan_out: Any) -> numpy.ndarray:
-        raise NotImplementedError
 
     def _need(self, **fans: int | None) -> None:
         for what, fan in fans.items():

@@ -31,22 +31,22 @@ class Module:
     """The base class of everything that computes with parameters. Subclass it, hold what is needed, define forward.
 
     >>> from kernel import layers
-    >>> class SimpleNet(kernel.Module):
+    >>> class Scorer(kernel.Module):
     ...     def __init__(self):
-    ...         self.lin1 = layers.Linear(2, 12)
-    ...         self.lin2 = layers.Linear(12, 3)
+    ...         self.hidden = layers.Linear(4, 8)
+    ...         self.scores = layers.Linear(8, 3)
     ...
     ...     def forward(self, x):
-    ...         return self.lin2(kernel.relu(self.lin1(x)))
-    >>> net = SimpleNet()
+    ...         return self.scores(kernel.relu(self.hidden(x)))
+    >>> net = Scorer()
     >>> net
-    SimpleNet(
-      (lin1): Linear(in_features=2, out_features=12, bias=True)
-      (lin2): Linear(in_features=12, out_features=3, bias=True)
+    Scorer(
+      (hidden): Linear(in_features=4, out_features=8, bias=True)
+      (scores): Linear(in_features=8, out_features=3, bias=True)
     )
-    >>> [tuple(p.shape) for p in net.parameters()]
-    [(12, 2), (12,), (3, 12), (3,)]
-    >>> net(kernel.ones(5, 2)).shape
+    >>> [p.shape for p in net.parameters()]
+    [(8, 4), (8,), (3, 8), (3,)]
+    >>> net(kernel.ones(5, 4)).shape
     (5, 3)
     """
 

@@ -24,6 +24,16 @@ def _layout(layer: str, layout: Any) -> str:
     return layout
 
 
+def _check_channels(layer: str, channels: Any, out: Any, groups: Any) -> None:
+    """Raise unless there are channels, as many as the groups can share; the input's may be unknown (None)."""
+    counts = {"out_channels": out} | ({} if channels is None else {"in_channels": channels})
+    for what, count in ({"groups": groups} | counts).items():
+        require_size(layer, what, count)
+    for what, count in counts.items():
+        if count % groups:
+            raise ShapeError(f"{layer}: groups must divide {what}, but {groups} does not divide {count}.")
+
+
 def _more(**options: Any) -> str:
     """The options that are not what they usually are, for a repr."""
     usual = {"stride": (1, 1), "padding": 0, "dilation": (1, 1), "groups": 1, "bias": True, "layout": "NCHW"}
@@ -69,13 +79,7 @@ class Conv2d(Module):
         self, channels: Any, out: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: Any, layout: Any
     ):
         layer = type(self).__name__
-        require_size(layer, "the number of output channels", out)
-        require_size(layer, "groups", groups)
-        if channels is not None:
-            require_size(layer, "in_channels", channels)
-        for what, count in (("in_channels", channels), ("out_channels", out)):
-            if count is not None and count % groups:
-                raise ShapeError(f"{layer}: groups must divide {what}, but {groups} does not divide {count}.")
+        _check_channels(layer, channels, out, groups)
         self._kernel = pair(layer, "kernel_size", kernel)
         self._stride, self._dilation = pair(layer, "stride", stride), pair(layer, "dilation", dilation)
         self._padding, self._groups, self._layout = padding, groups, _layout(layer, layout)
@@ -215,13 +219,8 @@ class Conv1d(Module):
         bias: bool = True,
     ):
         layer = type(self).__name__
-        for what, size in (("out_channels", out_channels), ("kernel_size", kernel_size), ("groups", groups)):
-            require_size(layer, what, size)
-        if in_channels is not None:
-            require_size(layer, "in_channels", in_channels)
-        for what, count in (("in_channels", in_channels), ("out_channels", out_channels)):
-            if count is not None and count % groups:
-                raise ShapeError(f"{layer}: groups must divide {what}, but {groups} does not divide {count}.")
+        _check_channels(layer, in_channels, out_channels, groups)
+        require_size(layer, "kernel_size", kernel_size)
         self._options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
         per_group = None if in_channels is None else in_channels // groups
         self.weight = Parameter.later((out_channels, per_group, kernel_size), TORCH, "convolution")
@@ -324,13 +323,7 @@ class ConvTranspose2d(Module):
         layout: str = "NCHW",
     ):
         layer = type(self).__name__
-        require_size(layer, "out_channels", out_channels)
-        require_size(layer, "groups", groups)
-        if in_channels is not None:
-            require_size(layer, "in_channels", in_channels)
-        for what, count in (("in_channels", in_channels), ("out_channels", out_channels)):
-            if count is not None and count % groups:
-                raise ShapeError(f"{layer}: groups must divide {what}, but {groups} does not divide {count}.")
+        _check_channels(layer, in_channels, out_channels, groups)
         self._options = {
             "stride": pair(layer, "stride", stride),
             "padding": padding,
