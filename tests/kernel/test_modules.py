@@ -508,10 +508,11 @@ def test_a_hook_may_remove_itself_and_one_that_raises_leaves_the_module_usable()
     (
         (
             SimpleNet,
-            """SimpleNet(
-  (lin1): Linear(in_features=2, out_features=12, bias=True)
-  (lin2): Linear(in_features=12, out_features=3, bias=True)
-)""",
+            "SimpleNet(\n" + "".join(f"  ({name}): {layer!r}\n" for name, layer in SimpleNet().named_children()) + ")",
+        ),
+        (
+            lambda: Linear(5, 7),
+            "Linear(in_features=5, out_features=7, bias=True)",
         ),
         (
             lambda: Sequential(Linear(2, bias=False), kernel.relu, lambda x: x, [Sequential(Dense(3), Dropout(0.5))]),
