@@ -9,7 +9,7 @@
 
 import numpy as _numpy
 
-from . import eager, errors, functional, initialisers, layers, op, ops, tape, xp
+from . import eager, errors, functional, initialisers, layers, op, ops, sym, tape, xp
 from .apply import apply
 from .check import gradcheck
 from .creation import arange, empty, eye, from_numpy, full, linspace, ones, rand, randint, randn, tensor, zeros
@@ -21,6 +21,7 @@ from .op import Op
 from .parameter import Buffer, Parameter
 from .serialize import load, save
 from .sparse import SparseTensor, sparse_csr
+from .symbol import Symbol
 from .tape import enable_grad, is_grad_enabled, no_grad
 from .tensor import Tensor, grad
 from .version import __version__

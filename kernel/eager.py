@@ -16,10 +16,19 @@ _new = object.__new__
 _PLAIN_ERRORS = (ShapeError, DtypeError, OverflowError, IndexError, MemoryError)
 
 
+class _InGraph(Exception):
+    """A symbol stands among the tensors, so the operation is a node of its graph."""
+
+    def __init__(self, symbol: Any):
+        self.symbol = symbol
+
+
 def run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
     """Compute ``op`` now, and record it if an operand requires a gradient. What every operator and function ends in."""
     try:
         arrays, key, wanted = _look_up(op, operands)
+    except _InGraph as other:
+        return other.symbol._apply(op, operands, attributes)
     except UnknownSizeError:
         _complete(op, operands, attributes)
         arrays, key, wanted = _look_up(op, operands)
@@ -101,6 +110,8 @@ def _look_up(op: type[Op], operands: tuple) -> tuple[list, tuple, int]:
             wanted |= operand._requires_grad << i
         else:
             if type(operand) not in NUMBERS:
+                if hasattr(type(operand), "in_graph"):
+                    raise _InGraph(operand)
                 operand = _plain_number(op.name, op.argument(i), operand)
             arrays.append(operand)
             key.append(type(operand))

@@ -302,6 +302,8 @@ class Op:
     inplace        the arguments whose buffer the output may take over.
     view           the output shares its memory with the first argument (where strides allow).
     moves          the output is on another device, the one that the attribute ``target`` names.
+    keeps_shape    the output has the shape of the first argument, so that a graph learns the one from the other.
+    is_loss        its rules ignore the gradient of the output: it is where a walk back begins.
     once           its rules cannot be recorded: a second derivative through it raises, saying so.
     data_dependent the shape of the output depends on values: ``infer`` leaves None in it, and a graph refuses it.
     onnx           the name of the same operation in ONNX, or None.
@@ -335,6 +337,8 @@ class Op:
     inplace: ClassVar[tuple[int, ...]] = ()
     view: ClassVar[bool] = False
     moves: ClassVar[bool] = False
+    keeps_shape: ClassVar[bool] = False
+    is_loss: ClassVar[bool] = False
     once: ClassVar[bool] = False
     data_dependent: ClassVar[bool] = False
     onnx: ClassVar[str | None] = None

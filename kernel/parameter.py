@@ -117,6 +117,7 @@ class Parameter(Owned):
     """
 
     __slots__ = ()
+    role = "argument"
 
     def __new__(cls, data: Any, requires_grad: bool = True) -> Parameter:
         return super().__new__(cls, data, requires_grad)
@@ -134,6 +135,7 @@ class Buffer(Owned):
     """
 
     __slots__ = ()
+    role = "auxiliary"
 
     def __new__(cls, data: Any) -> Buffer:
         return super().__new__(cls, data)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy
 
 from . import functional
-from .errors import DeviceError, DtypeError, ShapeError
-from .op import MOST_AXES, ArrayType, Kind, Op, spell
+from .errors import DeviceError, DtypeError, ShapeError, show
+from .op import HALF, MOST_AXES, ArrayType, Kind, Op, spell
 from .xp import Device, device
 
 
@@ -82,6 +82,59 @@ class Record:
         self.single = op.outputs == 1
         self.guard = signature.home.guard if signature.home.kind == "gpu" else None
 
+    def parts(self, g: Any, output: Any, saved: Any, recorded: bool = False) -> list:
+        """Given the gradient ``g`` of the result, those of the operands that need one, in the order of ``needs``.
+
+        ``saved`` are the operands and residuals as the rules read them. Where the walk is ``recorded`` all are tensors.
+        """
+        rules, shared = (self.recorded_rules, self.recorded_shared) if recorded else (self.rules, self.shared)
+        if shared is not None:
+            g = shared(g, output, *saved)
+        found = []
+        for rule, shape, dtype in rules:
+            part = rule(g, output, *saved)
+            try:
+                fits = part.shape == shape
+            except AttributeError:
+                name, came = self.signature.backward_name, show(part)
+                raise TypeError(f"{name}: a gradient rule should return an array, but {came} came.") from None
+            if not fits:
+                try:
+                    part = unbroadcast(functional if recorded else self.signature.home.xp, part, shape)
+                except ShapeError as error:
+                    raise ShapeError(f"{self.signature.backward_name}: {error}") from None
+            if part.dtype is not dtype and part.dtype != dtype:
+                part = part.astype(dtype)
+            found.append(part)
+        return found
+
+
+def unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
+    """The gradient of a stretched operand: summed over the axes along which it was repeated."""
+    axes = _stretched(g.shape, shape)
+    if axes:
+        if axes == (0,) and len(g.shape) == 2:
+            g = xp.sum_rows(g)
+        elif g.dtype == HALF:  # NumPy adds halves up to 2048 and no further
+            g = g.astype("float32").sum(axis=axes).astype("float16")
+        else:
+            g = g.sum(axis=axes)
+    return g if g.shape == shape else g.reshape(shape)
+
+
+@functools.lru_cache(4096)
+def _stretched(shape: tuple[int, ...], original: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes of ``shape`` along which ``original`` was repeated."""
+    added = len(shape) - len(original)
+    if added < 0 or any(size not in (1, shape[added + k]) for k, size in enumerate(original)):
+        raise ShapeError(
+            f"a gradient rule returned shape {spell(shape)} for an argument of shape {spell(original)}; return that "
+            "shape, or one to which it was stretched."
+        )
+    return tuple(range(added)) + tuple(
+        added + k for k, size in enumerate(original) if size == 1 and shape[added + k] != 1
+    )
+
 
 class Signature:
     """All of a call that kinds and attributes decide: worked out by ``infer`` once, then looked up.
@@ -115,7 +168,7 @@ class Signature:
 
     def __init__(self, op: type[Op], types: tuple[ArrayType, ...], attributes: dict[str, Any]):
         self.home = one_device(op, [t.device for t in types if isinstance(t, Kind)])
-        _require_call(op, types, attributes)
+        require_call(op, types, attributes)
         try:
             inputs, self.outputs = op.infer(*types, **attributes)
         except (ShapeError, DtypeError) as error:
@@ -143,6 +196,11 @@ class Signature:
         self.short = known and not self.casts and not op.moves and self.home.kind != "gpu"
         self.plain = False
         self.records: dict[int, Record] = {}
+
+    @property
+    def backward_name(self) -> str:
+        """PyTorch's kind of name for its gradient: AddBackward for the op add."""
+        return "".join(part.capitalize() for part in self.op.name.split("_")) + "Backward"
 
     def record(self, wanted: int) -> Record:
         """What to keep if the operands whose bits are set in ``wanted`` require a gradient."""
@@ -182,7 +240,7 @@ def one_device(op: type[Op], devices: list[Device]) -> Device:
     return first
 
 
-def _require_call(op: type[Op], types: tuple[ArrayType, ...], attributes: dict[str, Any]) -> None:
+def require_call(op: type[Op], types: tuple, attributes: dict[str, Any]) -> None:
     """Raise unless the operands are as many as the operation has, and the attributes those of its own."""
     if not op.variadic and len(types) != len(op.arguments):
         raise DtypeError(f"{op.name}: it takes {', '.join(op.arguments)}, but {len(types)} operands came.")

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
-import functools
 import inspect
 import itertools
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import functional
-from .errors import GradError, ShapeError, show
-from .op import HALF, ArrayType, spell
+from .errors import GradError
+from .op import ArrayType
 from .signature import Signature
 from .xp import Device
 
@@ -125,7 +123,7 @@ class Node:
     @property
     def name(self) -> str:
         """PyTorch's kind of name for it: AddBackward for the op add."""
-        return "".join(part.capitalize() for part in self.signature.op.name.split("_")) + "Backward"
+        return self.signature.backward_name
 
     def __repr__(self) -> str:
         return f"<{self.name}>"
@@ -151,7 +149,7 @@ class Node:
         """Given the gradient ``g`` of the result, those of the operands that need one, in the order of ``edges``."""
         record = self.record
         if lift is None:
-            rules, shared, saved, output = record.rules, record.shared, self.saved, self.output
+            saved, output = self.saved, self.output
             if self.residuals is not None:
                 saved = (*saved, *self.residuals)
         else:
@@ -160,26 +158,8 @@ class Node:
                     f"backward: {self.name} can be differentiated once only; leave create_graph out, or write the same "
                     "with operations that have second derivatives."
                 )
-            rules, shared, (saved, output) = record.recorded_rules, record.recorded_shared, _lifted(self, lift)
-        if shared is not None:
-            g = shared(g, output, *saved)
-        found = []
-        for rule, shape, dtype in rules:
-            part = rule(g, output, *saved)
-            try:
-                fits = part.shape == shape
-            except AttributeError:
-                came = show(part)
-                raise TypeError(f"{self.name}: a gradient rule should return an array, but {came} came.") from None
-            if not fits:
-                try:
-                    part = unbroadcast(record.signature.home.xp if lift is None else functional, part, shape)
-                except ShapeError as error:
-                    raise ShapeError(f"{self.name}: {error}") from None
-            if part.dtype is not dtype and part.dtype != dtype:
-                part = part.astype(dtype)
-            found.append(part)
-        return found
+            saved, output = _lifted(self, lift)
+        return record.parts(g, output, saved, lift is not None)
 
     def check(self) -> None:
         """Raise unless everything that the rules read is still there, and unchanged."""
@@ -234,33 +214,6 @@ def history(root: Any) -> list[Node]:
 
 
 _age = operator.attrgetter("serial")
-
-
-def unbroadcast(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
-    """The gradient of a stretched operand: summed over the axes along which it was repeated."""
-    axes = _stretched(g.shape, shape)
-    if axes:
-        if axes == (0,) and len(g.shape) == 2:
-            g = xp.sum_rows(g)
-        elif g.dtype == HALF:  # NumPy adds halves up to 2048 and no further
-            g = g.astype("float32").sum(axis=axes).astype("float16")
-        else:
-            g = g.sum(axis=axes)
-    return g if g.shape == shape else g.reshape(shape)
-
-
-@functools.lru_cache(4096)
-def _stretched(shape: tuple[int, ...], original: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes of ``shape`` along which ``original`` was repeated."""
-    added = len(shape) - len(original)
-    if added < 0 or any(size not in (1, shape[added + k]) for k, size in enumerate(original)):
-        raise ShapeError(
-            f"a gradient rule returned shape {spell(shape)} for an argument of shape {spell(original)}; return that "
-            "shape, or one to which it was stretched."
-        )
-    return tuple(range(added)) + tuple(
-        added + k for k, size in enumerate(original) if size == 1 and shape[added + k] != 1
-    )
 
 
 def pull_back(

@@ -95,6 +95,11 @@ class Tensor:
     # --- facts ---
 
     @property
+    def role(self) -> str:
+        """What it is in a graph of symbols: a constant, or an argument if it is to be learned."""
+        return "argument" if self._requires_grad else "constant"
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The sizes along the axes."""
         return self._array.shape

@@ -48,6 +48,32 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Any:
         raise type(error)(f"cross_entropy: {str(error).partition(': ')[2][:-1]}{hint}") from None
 
 
+def softmax_output(
+    logits: Any, labels: Any, scale: float = 1.0, normalization: str = "null", ignore: int | None = None
+) -> Any:
+    """softmax(logits) of each row, whose gradient is softmax - one_hot(labels), whatever comes from behind.
+
+    MXNet's SoftmaxOutput: the probabilities come out, and backward is that of the cross-entropy, summed over the batch.
+
+    Args:
+        logits: scores (B, C).
+        labels: class indices (B,), whole numbers or floats.
+        scale: multiplies the gradient.
+        normalization: "batch" divides the gradient by B, "valid" by the number of rows that count, "null" by nothing.
+        ignore: a label whose rows get no gradient; None for none.
+
+    Raises ShapeError for shapes that do not fit and for a label outside 0 … C - 1.
+
+    >>> logits = kernel.tensor([[0.0, 0.0]], requires_grad=True)
+    >>> probabilities = kernel.softmax_output(logits, kernel.tensor([1]))
+    >>> probabilities.backward(kernel.ones_like(probabilities))
+    >>> probabilities.detach(), logits.grad
+    (tensor([[0.5, 0.5]]), tensor([[ 0.5, -0.5]]))
+    """
+    options = {"scale": python_number(scale), "normalization": normalization, "ignore": ignore}
+    return apply(losses.softmax_output, logits, labels, **options)
+
+
 def cross_entropy_with_softmax(output: Any, target: Any) -> Any:
     """logsumexp(output) - Σ target · output of each row: (B, C) and labels as for cross_entropy -> the B losses.
 
@@ -265,5 +291,6 @@ __all__ = [
     "mse_loss",
     "nll_loss",
     "smooth_l1_loss",
+    "softmax_output",
     "squared_error",
 ]

@@ -40,6 +40,8 @@ def dropout(
     ndim_of("dropout", x)
     if not training or rate == 0:
         return x
+    if hasattr(type(x), "in_graph"):  # whether it is training shows when the graph is run, and a seed is drawn then
+        return x._by_mode(apply(noise.dropout, x, x._draw(generator) if seed is None else seed, rate=rate), x)
     if seed is None:
         seed = int((generator or default_generator).host.integers(2**63))
     return apply(noise.dropout, x, seed, rate=rate)

@@ -9,7 +9,6 @@ from ..errors import DeviceError, DtypeError, GradError, ShapeError, show
 from ..op import is_float, require_flag, require_number, spell
 from ..ops import normalisation
 from .axes import ndim_of, python_number, whole_numbers
-from .elementwise import sqrt
 from .layouts import channels_first, in_layout
 
 
@@ -137,21 +136,11 @@ def _affine(scale: Any, bias: Any) -> tuple[Any, Any]:
 
 
 def _by_statistics(x: Any, scale: Any, bias: Any, mean: Any, variance: Any, eps: Any) -> Any:
-    """batch_norm with a mean and a variance that are given: one factor and one shift for each channel."""
-    given = {"scale": scale, "bias": bias, "running_mean": mean, "running_var": variance}
-    for name, t in given.items():
-        if t is not None:
-            _require_channels(name, t, x)
+    """batch_norm with a mean and a variance that are given."""
     try:
-        require_number("eps", eps)
-    except DtypeError as error:
-        raise DtypeError(f"batch_norm: {error}") from None
-    factor = 1 / sqrt(variance + python_number(eps))
-    factor = factor if scale is None else factor * scale
-    shift = -mean * factor
-    shift = shift if bias is None else shift + bias
-    column = (-1, *(1,) * (x.ndim - 2))
-    return x * factor.reshape(column) + shift.reshape(column)
+        return apply(normalisation.normalise, x, *_affine(scale, bias), mean, variance, eps=python_number(eps))
+    except (ShapeError, DtypeError) as error:
+        raise type(error)(f"batch_norm: {str(error).removeprefix('normalise: ')}") from None
 
 
 def _require_channels(name: str, t: Any, x: Any) -> None:

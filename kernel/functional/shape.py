@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import builtins
 import itertools
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy
 
 from ..apply import apply
-from ..errors import DtypeError, ShapeError, show
+from ..errors import DtypeError, ShapeError, UnknownSizeError, show
 from ..op import DEFAULT_FLOAT, spell
 from ..ops import shape as shapes
 from .axes import Axis, axis_of, axis_or_dim, ndim_of, python_number, sizes_of, whole_numbers
@@ -106,8 +105,7 @@ def flatten(x: Any, start_dim: int = 0) -> Any:
     >>> kernel.flatten(kernel.zeros(2, 3, 4), 1).shape
     (2, 12)
     """
-    k = axis_of("flatten", start_dim, builtins.max(ndim_of("flatten", x), 1))
-    return reshape(x, (*x.shape[:k], math.prod(x.shape[k:])))
+    return apply(shapes.flatten, x, start=start_dim)
 
 
 def flip(x: Any, axis: Axis = None, *, dims: Axis = None) -> Any:
@@ -191,6 +189,8 @@ def split(x: Any, parts: int | Sequence[int], dim: int = 0, *, axis: int | None 
     ndim, where_ = ndim_of("split", x), dim if axis is None else axis
     where_ = axis_of("split", where_, ndim)
     total = x.shape[where_]
+    if total is None:
+        raise UnknownSizeError(f"split: axis {where_} of the symbol has no size yet; give the sizes of the parts.")
     even = not isinstance(parts, list | tuple)
     if even and (isinstance(parts, bool) or not isinstance(parts, int | numpy.integer)):
         raise DtypeError(f"split: a whole number or a list of them was expected, but {show(parts)} came.")
@@ -239,6 +239,15 @@ def one_hot(labels: Any, classes: int, dtype: Any = DEFAULT_FLOAT) -> Any:
             [1., 0., 0.]])
     """
     return apply(shapes.one_hot, labels, classes=classes, dtype=dtype)
+
+
+def extent(x: Any, axis: int = 0) -> Any:
+    """How long x is along an axis, as a tensor (): what ``x.shape[axis]`` is, also in a graph that is not bound yet.
+
+    >>> kernel.extent(kernel.zeros(5, 2))
+    tensor(5)
+    """
+    return apply(shapes.extent, x, axis=axis)
 
 
 def nonzero(x: Any) -> Any:
@@ -346,6 +355,7 @@ __all__ = [
     "cat",
     "concatenate",
     "expand_dims",
+    "extent",
     "flatten",
     "flip",
     "gather",

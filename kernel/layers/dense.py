@@ -96,8 +96,9 @@ class Dense(Module):
 
     def forward(self, x: Any) -> Any:
         # Without a bias only the layer knows how many numbers come out. What x lacks, the operation says in words.
-        waits = hasattr(self.W, "complete") and hasattr(type(x), "_apply") and x.device is self.W.device
-        if waits and len(x.shape) > self._first:
+        waits = hasattr(self.W, "complete") and hasattr(type(x), "_apply")
+        waits = waits and getattr(x, "device", self.W.device) is self.W.device and x.ndim > self._first
+        if waits and None not in x.shape[self._first :]:
             self.W.complete((*x.shape[self._first :], self._shape))
         y = functional.dense(x, self.W, self.b, first=self._first)
         return y if self.activation is None else self.activation(y)

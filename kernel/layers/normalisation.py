@@ -78,14 +78,35 @@ class BatchNorm(Module):
         self.running_var = Buffer.later((num_features,), 1)
         self.num_batches_tracked = Buffer(0)
 
-    def _share(self, samples: int) -> float:
-        """The share of a batch of so many samples in the running statistics."""
-        return 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
+    def _share(self, samples: Any, tracked: Any) -> Any:
+        """The share of a batch of so many samples in the running statistics, now that so much has been counted."""
+        return 1 / tracked if self.momentum is None else self.momentum
 
-    def _count(self, samples: int) -> None:
-        self.num_batches_tracked.add_(1)
+    def _counted(self, samples: Any) -> Any:
+        """What a batch of so many samples adds to the count."""
+        return 1
+
+    def _in_graph(self, x: Any) -> Any:
+        """Both modes as nodes of a graph, and what training writes to the running statistics."""
+        mean, var, count = self.running_mean, self.running_var, self.num_batches_tracked
+        use = functional.batch_norm(
+            x, self.weight, self.bias, mean, var, training=False, eps=self.eps, layout=self._layout
+        )
+        if not self.training:
+            return use
+        y, batch_mean, batch_var = functional.batch_norm_with_statistics(
+            x, self.weight, self.bias, self.eps, layout=self._layout
+        )
+        samples = functional.extent(x)
+        tracked = count + self._counted(samples) * functional.ones_like(samples)
+        share = self._share(samples, tracked)
+        moved = ((mean, batch_mean), (var, batch_var))
+        updates = [(running, running * (1 - share) + batch * share) for running, batch in moved]
+        return x._by_mode(y, use, [(count, tracked), *updates])
 
     def forward(self, x: Any) -> Any:
+        if hasattr(type(x), "in_graph"):
+            return self._in_graph(x)
         if not self.training:
             if hasattr(type(x), "_apply") and x.ndim >= 2:
                 channels = x.shape[1 if self._layout == "NCHW" else -1]
@@ -99,8 +120,8 @@ class BatchNorm(Module):
         )
         _complete(len(mean), self.running_mean, self.running_var)
         with no_grad():
-            self._count(len(x))
-            share = self._share(len(x))
+            self.num_batches_tracked.add_(self._counted(len(x)))
+            share = self._share(len(x), self.num_batches_tracked.item())
             for running, batch in ((self.running_mean, mean), (self.running_var, variance)):
                 running.mul_(1 - share).add_(batch.detach(), alpha=share)
         return y
@@ -141,13 +162,14 @@ class BatchNormalization(BatchNorm):
         """The weight, under CNTK's name."""
         return self.weight
 
-    def _count(self, samples: int) -> None:
-        self.num_batches_tracked.add_(samples)  # CNTK counts samples
+    def _counted(self, samples: Any) -> Any:
+        return samples  # as CNTK does
 
-    def _share(self, samples: int) -> float:
+    def _share(self, samples: Any, tracked: Any) -> Any:
         if self.time_constant > 0:
-            return -math.expm1(-samples / self.time_constant)
-        return 1.0 if self.time_constant == 0 else samples / self.num_batches_tracked.item()
+            late = samples / -self.time_constant
+            return -math.expm1(late) if isinstance(samples, int) else 1 - functional.exp(late)
+        return 1.0 if self.time_constant == 0 else samples / tracked
 
     def extra_repr(self) -> str:
         (channels,) = self.running_mean.shape

@@ -33,6 +33,7 @@ class Unary(Op, register=False):
 
     arguments = ("x",)
     inplace = (0,)
+    keeps_shape = True
 
     def infer(x: ArrayType):
         dtype = _floating(x.dtype)
@@ -425,6 +426,7 @@ class cast(Op):
     """x in another dtype."""
 
     onnx = "Cast"
+    keeps_shape = True
     vjp = (lambda xp, g, y, x, dtype: g.astype(x.dtype),)
 
     def infer(x, dtype):
@@ -452,6 +454,21 @@ class clone(Op):
             return x.copy(order=order)
         xp.copyto(out, x)
         return out
+
+
+class stop_gradient(Op):
+    """x itself, through which no gradient flows."""
+
+    onnx = "Identity"
+    view = True
+    keeps_shape = True
+    vjp = (None,)
+
+    def infer(x):
+        return (x,), (x,)
+
+    def forward(xp, x, out=None):
+        return deliver(xp, x[...], out)
 
 
 class Comparison(Binary, register=False):

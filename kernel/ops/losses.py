@@ -6,6 +6,7 @@ import math
 
 from ..errors import DtypeError, ShapeError, show
 from ..op import (
+    BOOL,
     DEFAULT_INTEGER,
     HALF,
     NUMBERS,
@@ -22,7 +23,7 @@ from ..op import (
     unify,
 )
 from .elementwise import sigmoid
-from .reduce import in_dtype, norm, over, reduced, total, wide
+from .reduce import in_dtype, norm, over, reduced, softmax, total, wide
 from .shape import outside
 from .sparse import check_stored, require_matrix, require_stored
 
@@ -165,6 +166,64 @@ class cross_entropy(Op):
         return gradient.T
 
     vjp = (_logits, None)
+
+
+class softmax_output(Op):
+    """softmax(logits) of each row, (B, C); and for a gradient softmax - one_hot(labels), whatever comes from behind.
+
+    MXNet's last layer: output and loss in one. ``labels`` (B,) are class indices, also as floats; rows whose label is
+    ``ignore`` get no gradient. It is multiplied by ``scale`` and, with ``normalization`` "batch", divided by B; with
+    "valid" by the number of rows that are not ignored.
+    """
+
+    onnx = "Softmax"
+    is_loss = once = True
+    reads = ("y labels", "")
+
+    def infer(logits, labels, scale=1.0, normalization="null", ignore=None):
+        require_number("scale", scale)
+        _check_reduction_of_output(normalization)
+        if ignore is not None:
+            require_whole("ignore", ignore)
+        _check_scores("logits", logits, "sum")
+        _need_class("logits", logits.shape)
+        rows = None if logits.shape is None else logits.shape[:1]
+        shape = unify("argument labels", labels.shape, rows, f"logits has shape {spell(logits.shape)}")
+        if labels.dtype in NUMBERS or labels.dtype == BOOL:
+            raise DtypeError(f"labels must be a tensor of class indices, but {labels.dtype} came.")
+        return (logits, ArrayType((None,) if shape is None else shape, labels.dtype)), (logits,)
+
+    def forward(xp, logits, labels, out=None, scale=1.0, normalization="null", ignore=None):
+        index, _ = _indices(xp, labels, ignore)
+        _check_labels(xp, "logits", logits, index)
+        return softmax.forward(xp, logits, out=out, axis=1)
+
+    def _logits(xp, g, y, logits, labels, scale=1.0, normalization="null", ignore=None):
+        index, counted = _indices(xp, labels, ignore)
+        gradient = y - (xp.positions((y.shape[1],))[0] == index[:, None])
+        if counted is not None:
+            gradient *= counted[:, None]
+        if normalization == "valid" and counted is not None:
+            scale = scale / xp.maximum(counted.sum(), 1)
+        elif normalization != "null":
+            scale = scale / max(len(y), 1)
+        return gradient if type(scale) in NUMBERS and scale == 1 else gradient * scale
+
+    vjp = (_logits, lambda xp, g, y, logits, labels, **options: xp.zeros(labels.shape, labels.dtype))
+
+
+def _check_reduction_of_output(normalization):
+    if normalization not in ("null", "batch", "valid"):
+        raise DtypeError(f'normalization must be "null", "batch" or "valid", but {show(normalization)} came.')
+
+
+def _indices(xp, labels, ignore):
+    """Labels as whole numbers, and which of them count, None for all; those that do not are 0."""
+    index = labels if labels.dtype.kind in "iu" else labels.astype("int64")
+    if ignore is None:
+        return index, None
+    counted = index != ignore
+    return index * counted, counted
 
 
 class soft_cross_entropy(Op):

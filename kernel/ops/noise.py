@@ -25,6 +25,7 @@ class dropout(Op):
     """
 
     onnx = "Dropout"
+    keeps_shape = True
     residuals = ("kept",)
     reads = ("kept", "")
 

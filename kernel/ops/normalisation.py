@@ -145,6 +145,69 @@ class batch_norm(Op):
     vjp = (lambda xp, g, *_, **__: g[0], lambda xp, g, *_, **__: g[1], lambda xp, g, *_, **__: g[2])
 
 
+class normalise(Op):
+    """(x - running_mean) / √(running_var + eps) · scale + bias for each channel: batch_norm with statistics given.
+
+    (N, C, …), four times (C,) -> (N, C, …).
+    """
+
+    onnx = "BatchNormalization"
+    keeps_shape = True
+    reads = (
+        "scale running_var",
+        "x running_mean running_var",
+        "",
+        "scale running_var",
+        "x scale running_mean running_var",
+    )
+
+    def infer(x, scale, bias, running_mean, running_var, eps=1e-5):
+        channels = next((c for c in (_channels(x, scale, bias), _channels(x, running_mean, running_var)) if c), None)
+        because = f"x has shape {spell(x.shape)}"
+        typed, scale, bias = _typed(x, scale, bias, (channels,), because, eps)
+        statistics = []
+        for name, t in (("running_mean", running_mean), ("running_var", running_var)):
+            require_float(f"argument {name}", t.dtype)
+            if t.dtype in NUMBERS:
+                raise DtypeError(f"argument {name} is a plain number; give a tensor with a number for each channel.")
+            statistics.append(ArrayType(unify(f"argument {name}", t.shape, (channels,), because), t.dtype))
+        dtype = promote(typed.dtype, *(t.dtype for t in statistics))
+        x, *others = (t if t.dtype in NUMBERS else ArrayType(t.shape, dtype) for t in (typed, scale, bias, *statistics))
+        x = _with_channels(x, channels)
+        return (x, *others), (x,)
+
+    def forward(xp, x, scale, bias, running_mean, running_var, out=None, eps=1e-5):
+        dtype = x.dtype
+        x, scale, bias, running_mean, running_var = widened(x, scale, bias, running_mean, running_var)
+        factor = scale / xp.sqrt(running_var + eps)
+        shift = bias - running_mean * factor
+        return deliver(xp, in_dtype(dtype, x * _column(factor, x) + _column(shift, x)), out)
+
+    def _sum_of_deviations(xp, g, x, running_mean):
+        return (g * (x - _column(running_mean, x))).sum(axis=_but_channels(x))
+
+    def _x(xp, g, y, x, scale, bias, running_mean, running_var, eps=1e-5):
+        return g * _column(scale / xp.sqrt(running_var + eps), g)
+
+    def _scale(xp, g, y, x, scale, bias, running_mean, running_var, eps=1e-5):
+        g, x, running_mean, running_var = widened(g, x, running_mean, running_var)
+        return normalise._sum_of_deviations(xp, g, x, running_mean) / xp.sqrt(running_var + eps)
+
+    def _bias(xp, g, y, x, scale, bias, running_mean, running_var, eps=1e-5):
+        return widened(g)[0].sum(axis=_but_channels(g))
+
+    def _mean(xp, g, y, x, scale, bias, running_mean, running_var, eps=1e-5):
+        scale, running_var = widened(scale, running_var)
+        return -(scale / xp.sqrt(running_var + eps)) * widened(g)[0].sum(axis=_but_channels(g))
+
+    def _var(xp, g, y, x, scale, bias, running_mean, running_var, eps=1e-5):
+        g, x, scale, running_mean, running_var = widened(g, x, scale, running_mean, running_var)
+        slope = scale * (-0.5 / ((running_var + eps) * xp.sqrt(running_var + eps)))
+        return slope * normalise._sum_of_deviations(xp, g, x, running_mean)
+
+    vjp = (_x, _scale, _bias, _mean, _var)
+
+
 def _memory_order(x):
     """The axes from the slowest to the fastest in memory."""
     return tuple(sorted(range(x.ndim), key=lambda axis: -x.strides[axis]))

@@ -127,13 +127,16 @@ class dot(Op):
 class linear(Op):
     """x Wᵀ + b: (…, in), (out, in), (out,) -> (…, out); with ``transposed`` W is (in, out) and the output x W + b.
 
-    The bias may be a number, 0 for none.
+    With ``flatten`` all axes of x but the first are its features: (N, …) -> (N, out). The bias may be a number, 0 for
+    none.
     """
 
     onnx = "Gemm"
     reads = ("weight", "x", "")
 
-    def infer(x, weight, bias, transposed=False):
+    def infer(x, weight, bias, transposed=False, flatten=False):
+        if flatten and x.shape is not None and len(x.shape) != 2:
+            return _flattened(x, weight, bias, transposed)
         dtype = _arithmetic(x, weight, bias)
         require_float("the operands of linear", dtype)
         shape = (None, None) if weight.shape is None else weight.shape
@@ -160,8 +163,10 @@ class linear(Op):
         )
         return inputs, (ArrayType(None if x_shape is None else (*x_shape[:-1], n_out), dtype),)
 
-    def forward(xp, x, weight, bias, out=None, transposed=False):
+    def forward(xp, x, weight, bias, out=None, transposed=False, flatten=False):
         w = weight.T if transposed else weight
+        if flatten and x.ndim != 2:
+            x = x.reshape((len(x), math.prod(x.shape[1:])))
         if x.ndim == 1:
             y = w.dot(x)
             y += bias
@@ -175,18 +180,29 @@ class linear(Op):
             return y.T if out is None else deliver(xp, y.T, out)
         return deliver(xp, y.T.reshape(*x.shape[:-1], len(w)), out)
 
-    def _x(xp, g, y, x, weight, bias, transposed=False):
+    def _x(xp, g, y, x, weight, bias, transposed=False, flatten=False):
         w = weight if transposed else weight.T  # (in, out)
         gradient = w.dot(_rows(g).T).T
         return gradient if len(x.shape) == 2 else gradient.reshape(x.shape)
 
-    def _weight(xp, g, y, x, weight, bias, transposed=False):
+    def _weight(xp, g, y, x, weight, bias, transposed=False, flatten=False):
+        if flatten and x.ndim != 2:
+            x = x.reshape((len(x), math.prod(x.shape[1:])))
         return _rows(x).T.dot(_rows(g)) if transposed else _rows(g).T.dot(_rows(x))
 
-    def _bias(xp, g, y, x, weight, bias, transposed=False):
+    def _bias(xp, g, y, x, weight, bias, transposed=False, flatten=False):
         return xp.sum_rows(_rows(g))
 
     vjp = (_x, _weight, _bias)
+
+
+def _flattened(x: ArrayType, weight: ArrayType, bias: ArrayType, transposed: bool) -> tuple:
+    """``linear.infer`` of x (N, …) that is to be flattened."""
+    if x.shape == ():
+        raise ShapeError("argument x should have shape (N, …), but it has shape (); give it an axis for the batch.")
+    features = None if None in x.shape[1:] else math.prod(x.shape[1:])
+    (flat, *others), outputs = linear.infer(ArrayType((x.shape[0], features), x.dtype), weight, bias, transposed)
+    return (ArrayType(x.shape, flat.dtype), *others), outputs
 
 
 def _with_bias(n_out: int | None, bias: ArrayType, dtype: Any, weight: tuple) -> tuple[int | None, ArrayType]:

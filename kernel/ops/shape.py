@@ -76,6 +76,26 @@ class reshape(Op):
         return deliver(xp, x.reshape(shape), out)
 
 
+class flatten(Op):
+    """All axes from ``start`` on joined into one, in row-major order. A view where strides allow."""
+
+    onnx = "Flatten"
+    view = True
+    vjp = (lambda xp, g, y, x, start=0: xp.reshape(g, x.shape),)
+
+    def infer(x, start=0):
+        require_whole("start", start)
+        if x.shape is None:
+            return (x,), (ArrayType((None,) * (start + 1) if start >= 0 else None, x.dtype),)
+        k = normalise_axis(start, max(x.ndim, 1))
+        joined = None if None in x.shape[k:] else math.prod(x.shape[k:])
+        return (x,), (ArrayType((*x.shape[:k], joined), x.dtype),)
+
+    def forward(xp, x, out=None, start=0):
+        k = start % max(x.ndim, 1)
+        return deliver(xp, x.reshape((*x.shape[:k], math.prod(x.shape[k:]))), out)
+
+
 class broadcast_to(Op):
     """x stretched to a shape, without copying: axes are added at the left, axes of size 1 repeat."""
 
@@ -617,6 +637,21 @@ class transfer(Op):
 
     def forward(xp, x, out=None, source=None, target=None):
         return xp.transfer(x, source, target, out)
+
+
+class extent(Op):
+    """How long x is along an axis, as a number: (…) -> (). In a graph, where it may not be known before it is run."""
+
+    onnx = "Size"
+    vjp = (None,)
+
+    def infer(x, axis=0):
+        if x.shape is not None:
+            normalise_axis(axis, x.ndim)
+        return (x,), (ArrayType((), numpy.dtype("int64")),)
+
+    def forward(xp, x, out=None, axis=0):
+        return deliver(xp, xp.asarray(x.shape[axis], dtype="int64"), out)
 
 
 class full_like(Op):

@@ -20,7 +20,7 @@ from hypothesis.extra import numpy as hnp
 import kernel
 from kernel import DeviceError, DtypeError, GradError, ShapeError
 from kernel.op import DTYPES, broadcast, promote
-from kernel.tape import unbroadcast
+from kernel.signature import unbroadcast
 from kernel.xp import device as device_of
 
 quick = settings(max_examples=60, deadline=None, derandomize=True)

@@ -1,0 +1,197 @@
+"""Graphs as things to look at, to search, to keep in a file, and to compute step by step on tensors."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy
+
+from .apply import apply
+from .creation import tensor
+from .errors import DtypeError, FileError, show
+from .executor import specialise
+from .op import dtype_of, registry
+from .symbol import ROLES, Entry, Node, Symbol, by_mode, finish, variable
+from .tape import no_grad
+from .xp import default_generator
+
+FORMAT, VERSION = "gradschool-symbol", 1
+
+
+# --- computing, node by node ---
+
+
+def evaluate(entries: Iterable[Entry], given: Mapping[Node, Any], training: bool = False) -> list[Any]:
+    """The outputs, computed now, operation by operation, on tensors: eagerly, so that the tape records it.
+
+    Args:
+        entries: the outputs that are wanted.
+        given: {variable: tensor}; variables that stand for a tensor need none.
+        training: whether dropout drops and running statistics are updated.
+    """
+    outputs, updates, order = specialise(entries, training)
+    values: dict[Entry, Any] = {}
+    for node in order:
+        if node.role == "draw":
+            values[Entry(node, 0)] = int((node.value or default_generator).host.integers(2**63))
+        elif node.op is None:
+            values[Entry(node, 0)] = given.get(node, node.value)
+        else:
+            found = apply(node.op, *(values[x] if type(x) is Entry else x for x in node.inputs), **node.attributes)
+            for k, result in enumerate(found if node.op.outputs > 1 else (found,)):
+                values[Entry(node, k)] = result
+    with no_grad():
+        for target, entry in updates:
+            given.get(target, target.value).copy_(values[entry])
+    return [values[entry] for entry in outputs]
+
+
+# --- searching ---
+
+
+def find(symbol: Symbol, name: str) -> Any:
+    """The symbol of the node with this name; None if there is none."""
+    for node in symbol._nodes():
+        if node.name == name:
+            return symbol._of([Entry(node, k) for k in range(node.outputs)])
+    return None
+
+
+# --- files ---
+
+
+def _tojson(self: Symbol) -> str:
+    """The graph as text: nodes, operands, attributes and names; no numbers but those of constants.
+
+    ``sym.load_json`` makes the symbol again.
+    """
+    nodes = self._nodes()
+    number = {node: i for i, node in enumerate(nodes)}
+
+    def spelled(x: Any) -> Any:
+        return [number[x.node], x.index] if type(x) is Entry else {"number": _encoded(x)}
+
+    listed = []
+    for node in nodes:
+        entry: dict[str, Any] = {"op": None if node.op is None else node.op.name, "name": node.name}
+        if node.op is None:
+            shape, dtype = node.declared
+            if node.value is not None and node.role != "draw":
+                shape, dtype = node.value.shape, node.value.dtype
+            entry |= {"role": node.role, "shape": _encoded(shape), "dtype": None if dtype is None else str(dtype)}
+            if node.role == "constant":
+                entry["value"] = node.value.tolist()
+        else:
+            if node.op is not by_mode and registry.get(node.op.name) is not node.op:
+                raise DtypeError(f"tojson: {node.name} is computed by {node.op.name}, which a file cannot name.")
+            entry["inputs"] = [spelled(x) for x in node.inputs]
+            entry["attributes"] = {key: _encoded(value) for key, value in node.attributes.items()}
+        if node.updates:
+            entry["updates"] = [[spelled(target), spelled(value)] for target, value in node.updates]
+        if node.attr:
+            entry["attr"] = node.attr
+        listed.append(entry)
+    heads = [[number[node], index] for node, index in self._entries]
+    return json.dumps({"format": FORMAT, "version": VERSION, "nodes": listed, "heads": heads}, indent=1)
+
+
+def _save(self: Symbol, path: str | os.PathLike) -> None:
+    """Write ``tojson()`` to a file; ``sym.load`` reads it."""
+    text = self.tojson()
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise FileError(f"save: {path} cannot be written: {error.strerror}.") from None
+
+
+Symbol.tojson, Symbol.save = _tojson, _save
+
+
+def _encoded(value: Any) -> Any:
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int | numpy.integer):
+        return int(value)
+    if isinstance(value, float | numpy.floating):
+        return float(value) if math.isfinite(value) else {"float": str(float(value))}
+    if isinstance(value, tuple | list):
+        return {"tuple": [_encoded(item) for item in value]}
+    if value is Ellipsis:
+        return {"ellipsis": True}
+    if isinstance(value, numpy.dtype) or (isinstance(value, type) and issubclass(value, numpy.generic)):
+        return {"dtype": str(numpy.dtype(value))}
+    raise DtypeError(f"tojson: an attribute {show(value)} cannot be spelled in a file.")
+
+
+def _decoded(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, inner),) = value.items()
+    if kind == "tuple":
+        return tuple(map(_decoded, inner))
+    return {"float": float, "ellipsis": lambda _: Ellipsis, "dtype": numpy.dtype}[kind](inner)
+
+
+def from_json(data: Any) -> Symbol:
+    """The symbol that ``tojson`` spelled, given what ``json.loads`` made of the text."""
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise FileError("load_json: this is no graph that symbol.tojson() wrote.")
+    if not isinstance(data.get("version"), int) or data["version"] > VERSION:
+        raise FileError(
+            f"load_json: this graph is of version {show(data.get('version'))} of the format, and this kernel reads up "
+            f"to {VERSION}; update gradschool."
+        )
+    nodes: list[Node] = []
+
+    def entry(pair: Any) -> Any:
+        if isinstance(pair, dict):
+            return _decoded(pair["number"])
+        node, index = nodes[_index(pair[0], len(nodes))], pair[1]
+        return Entry(node, _index(index, node.outputs))
+
+    where = "its nodes"
+    try:
+        for item in data["nodes"]:
+            where = f"node {len(nodes)}"
+            nodes.append(_node(item, entry))
+        where = "its heads"
+        return Symbol([entry(pair) for pair in data["heads"]])
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+        raise FileError(f"load_json: {where} of the graph cannot be as tojson writes it: {error}") from None
+
+
+def _index(value: Any, size: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < size:
+        raise ValueError(f"{show(value)} does not number anything that comes before it.")
+    return value
+
+
+def _node(item: dict, entry: Any) -> Node:
+    if item["op"] is None:
+        node = variable(item["name"], _decoded(item["shape"]), None, item["role"])
+        if item["role"] not in ROLES:
+            raise ValueError(f"there is no role {show(item['role'])}.")
+        if item["role"] == "draw":
+            node.declared, node.types = (None, None), None
+            node = Symbol._draw(None)._entries[0].node
+            node.name = item["name"]
+        elif item["role"] == "constant":
+            shape, dtype = _decoded(item["shape"]), dtype_of("dtype", item["dtype"])
+            node.value = tensor(item["value"], dtype=dtype).reshape(shape)
+        elif item["dtype"] is not None:
+            node = variable(item["name"], _decoded(item["shape"]), item["dtype"], item["role"])
+    else:
+        op = by_mode if item["op"] == by_mode.name else registry.get(item["op"])
+        if op is None:
+            raise ValueError(f"there is no operation called {show(item['op'])} here.")
+        attributes = {key: _decoded(value) for key, value in item["attributes"].items()}
+        node = Node(op, tuple(map(entry, item["inputs"])), attributes, item["name"])
+        node.updates = tuple((entry(target), entry(value)) for target, value in item.get("updates", ()))
+        finish(node)
+    node.attr = {str(key): str(text) for key, text in item.get("attr", {}).items()}
+    return node
