@@ -129,7 +129,7 @@ class mean(Op):
 
     def forward(xp, x, out=None, axis=None, keepdims=False):
         if x.dtype == HALF:  # NumPy's mean sums halves as float32; their sum would overflow at 65504
-            return x.mean(axis=axis, keepdims=keepdims, out=out)
+            return deliver(xp, x.mean(axis=axis, keepdims=keepdims), out)  # in out itself NumPy would sum halves
         total = xp.add.reduce(x, axis, None, out, keepdims)
         return total / _count(x.shape, axis) if out is None else xp.divide(total, _count(x.shape, axis), out=out)
 

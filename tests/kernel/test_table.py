@@ -430,10 +430,11 @@ def test_memory_layout_does_not_matter(name: str, layout: str):
                 numpy.testing.assert_array_equal(now, before, err_msg=f"{sample}: an input was changed")
 
 
+@pytest.mark.parametrize("dtype", PRECISION)
 @every_op
-def test_out(name: str):
+def test_out(name: str, dtype: str):
     """``out=`` is filled, whatever it held, with what the plain call returns, and is what comes back."""
-    for sample in smooth(TABLE[name]):
+    for sample in (in_dtype(sample, dtype) for sample in smooth(TABLE[name])):
         call = Call.make(name, sample)
         op = call.op
         layouts = ("K", "C")  # the layout of the plain result, bit for bit; and another one
@@ -446,7 +447,7 @@ def test_out(name: str):
             result = op.forward(call.xp, *call.arrays, out=out, **call.attributes)
             for returned, buffer, plain in zip(result[0] if several else (result,), buffers, call.outputs, strict=True):
                 assert returned is buffer, sample
-                tolerance = 0 if order == "K" else 1e-13
+                tolerance = 0 if order == "K" else {"float64": 1e-13}.get(dtype, PRECISION[dtype])
                 numpy.testing.assert_allclose(buffer, plain, rtol=tolerance, atol=tolerance, err_msg=str(sample))
 
 
