@@ -44,10 +44,15 @@ def reduce_over(op: Any, x: Any, axis: Any, dim: Any, keepdims: Any, keepdim: An
     return apply(op, x, axis=axis_or_dim(op.name, axis, dim), keepdims=keepdims or keepdim, **more)
 
 
-def ndim_of(name: str, x: Any) -> int:
-    """How many axes x has; a DtypeError if it is no tensor."""
+def require_tensor(name: str, x: Any) -> None:
+    """A DtypeError unless x is a tensor, or a symbol of one."""
     if not hasattr(type(x), "_apply"):
         raise DtypeError(f"{name}: a kernel tensor was expected, but {show(x)} came; kernel.tensor(…) makes one.")
+
+
+def ndim_of(name: str, x: Any) -> int:
+    """How many axes x has; a DtypeError if it is no tensor."""
+    require_tensor(name, x)
     return x.ndim
 
 

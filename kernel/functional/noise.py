@@ -9,7 +9,7 @@ from ..errors import DtypeError, show
 from ..op import require_flag
 from ..ops import noise
 from ..xp import Generator, default_generator
-from .axes import ndim_of
+from .axes import require_tensor
 
 
 def dropout(
@@ -37,7 +37,7 @@ def dropout(
         raise DtypeError(f"dropout: {error}") from None
     if not isinstance(generator, Generator | None):
         raise DtypeError(f"dropout: generator must be a kernel.Generator, but {show(generator)} came.")
-    ndim_of("dropout", x)
+    require_tensor("dropout", x)
     if not training or rate == 0:
         return x
     if hasattr(type(x), "in_graph"):  # whether it is training shows when the graph is run, and a seed is drawn then

@@ -7,7 +7,7 @@ from typing import Any
 from ..apply import apply
 from ..errors import DtypeError
 from ..ops import ordering
-from .axes import axis_or_dim, ndim_of
+from .axes import axis_or_dim, require_tensor
 from .shape import flatten
 
 
@@ -22,7 +22,7 @@ def cumsum(x: Any, axis: int | None = None, *, dim: int | None = None) -> Any:
     """
     along = axis_or_dim("cumsum", axis, dim)
     if along is None:
-        ndim_of("cumsum", x)
+        require_tensor("cumsum", x)
         return apply(ordering.cumsum, flatten(x), axis=0)
     return apply(ordering.cumsum, x, axis=along)
 
