@@ -102,6 +102,8 @@ def _tojson(self: Symbol) -> str:
 
 def _save(self: Symbol, path: str | os.PathLike) -> None:
     """Write ``tojson()`` to a file; ``sym.load`` reads it."""
+    if not isinstance(path, str | os.PathLike):
+        raise DtypeError(f"save: a path was expected, but {show(path)} came.")
     text = self.tojson()
     try:
         Path(path).write_text(text, encoding="utf-8")
@@ -162,7 +164,8 @@ def from_json(data: Any) -> Symbol:
         where = "its heads"
         return Symbol([entry(pair) for pair in data["heads"]])
     except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
-        raise FileError(f"load_json: {where} of the graph cannot be as tojson writes it: {error}") from None
+        said = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+        raise FileError(f"load_json: {where} cannot be as tojson writes it: {said.rstrip('.')}.") from None
 
 
 def _index(value: Any, size: int) -> int:

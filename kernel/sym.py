@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ from .errors import DtypeError, FileError, ShapeError, show
 from .graph import from_json
 from .op import require_flag, require_number, require_whole
 from .ops import noise, normalisation, products
-from .symbol import Entry, NameManager, Symbol, name_for, variable
+from .symbol import Entry, NameManager, Symbol, declare, name_for, variable
 
 __all__ = [
     "Activation",
@@ -62,6 +63,8 @@ def Variable(
     (None, 3)
     """
     node = variable(name, shape, dtype)
+    if not isinstance(attr, Mapping | None):
+        raise DtypeError(f"Variable {name}: attr should be {{key: text}}, but {show(attr)} came.")
     attr = {**(attr or {}), **more}
     for key, text in attr.items():
         if not (isinstance(key, str) and isinstance(text, str)):
@@ -101,7 +104,25 @@ def _given(layer: str, name: str, what: str, symbol: Any, role: str = "argument"
         return Symbol([Entry(variable(f"{name}_{what}", shape, role=role), 0)])
     if not isinstance(symbol, Symbol):
         raise DtypeError(f"{layer} {name}: {what} should be a symbol, but {show(symbol)} came.")
+    node = symbol._single(f"{layer} {name}: {what}").node
+    if node.op is None and shape is not None:
+        declare(node, shape, f"{layer} {name} needs that")
     return symbol
+
+
+def _layer(hint: str) -> Callable:
+    """A layer called ``name``, or by the next automatic name; whatever else it adds to the graph is NAME_something."""
+
+    def named(make: Callable) -> Callable:
+        @functools.wraps(make)
+        def layer(*data: Any, name: str | None = None, **options: Any) -> Symbol:
+            name = name_for(hint, name)
+            with NameManager(f"{name}_"):
+                return make(*data, name=name, **options)
+
+        return layer
+
+    return named
 
 
 def _named(symbol: Symbol, name: str) -> Symbol:
@@ -118,6 +139,7 @@ def _count(layer: str, what: str, value: Any) -> int:
     return int(value)
 
 
+@_layer("fullyconnected")
 def FullyConnected(
     data: Symbol,
     num_hidden: int,
@@ -125,7 +147,8 @@ def FullyConnected(
     bias: Symbol | None = None,
     no_bias: bool = False,
     flatten: bool = True,
-    name: str | None = None,
+    *,
+    name: str,
 ) -> Symbol:
     """data · weightᵀ + bias: (N, …) -> (N, num_hidden), with weight (num_hidden, in).
 
@@ -136,7 +159,6 @@ def FullyConnected(
         no_bias: leave the bias out.
         name: fullyconnected0, … by default.
     """
-    name = name_for("fullyconnected", name)
     hidden = _count(f"FullyConnected {name}", "num_hidden", num_hidden)
     require_flag(f"FullyConnected {name}: no_bias", no_bias)
     require_flag(f"FullyConnected {name}: flatten", flatten)
@@ -151,17 +173,19 @@ _ACTIVATIONS: dict[str, Callable] = {
     "sigmoid": functional.sigmoid,
     "tanh": functional.tanh,
     "softrelu": functional.softplus,
+    "softsign": lambda x: x / (1 + functional.abs(x)),
 }
 
 
-def Activation(data: Symbol, act_type: str, name: str | None = None) -> Symbol:
-    """relu, sigmoid, tanh or softrelu (log(1 + e^x)) of each number."""
-    name = name_for("activation", name)
+@_layer("activation")
+def Activation(data: Symbol, act_type: str, *, name: str) -> Symbol:
+    """relu, sigmoid, tanh, softrelu (log(1 + e^x)) or softsign (x / (1 + |x|)) of each number."""
     if act_type not in _ACTIVATIONS:
         raise DtypeError(f"Activation {name}: act_type must be {', '.join(_ACTIVATIONS)}, but {show(act_type)} came.")
     return _named(_ACTIVATIONS[act_type](_data("Activation", data)), name)
 
 
+@_layer("convolution")
 def Convolution(
     data: Symbol,
     kernel: Any,
@@ -173,7 +197,8 @@ def Convolution(
     no_bias: bool = False,
     weight: Symbol | None = None,
     bias: Symbol | None = None,
-    name: str | None = None,
+    *,
+    name: str,
 ) -> Symbol:
     """Kernels sliding over images: (N, C, H, W) -> (N, num_filter, H', W'), as ``kernel.conv2d``.
 
@@ -185,7 +210,6 @@ def Convolution(
         weight, bias: symbols; by default new variables called NAME_weight, of shape (num_filter, C / num_group, height,
             width), and NAME_bias.
     """
-    name = name_for("convolution", name)
     layer = f"Convolution {name}"
     size = functional.convolutions.pair(layer, "kernel", kernel)
     filters = _count(layer, "num_filter", num_filter)
@@ -196,6 +220,7 @@ def Convolution(
     return _named(functional.conv2d(_data("Convolution", data), weight, bias, **options), name)
 
 
+@_layer("pooling")
 def Pooling(
     data: Symbol,
     kernel: Any = None,
@@ -204,7 +229,8 @@ def Pooling(
     pad: Any = 0,
     global_pool: bool = False,
     pooling_convention: str = "valid",
-    name: str | None = None,
+    *,
+    name: str,
 ) -> Symbol:
     """The maximum ("max"), mean ("avg") or sum ("sum") of each window: (N, C, H, W) -> (N, C, H', W').
 
@@ -215,7 +241,6 @@ def Pooling(
         global_pool: one window of all, whatever ``kernel`` says: (N, C, 1, 1).
         pooling_convention: "valid" for whole windows only, "full" for a last one that reaches beyond.
     """
-    name = name_for("pooling", name)
     layer, data = f"Pooling {name}", _data("Pooling", data)
     if pool_type not in ("max", "avg", "sum"):
         raise DtypeError(f'{layer}: pool_type must be "max", "avg" or "sum", but {show(pool_type)} came.')
@@ -235,11 +260,13 @@ def Pooling(
     return _named(mean if pool_type == "avg" else mean * (size[0] * size[1]), name)
 
 
-def Flatten(data: Symbol, name: str | None = None) -> Symbol:
+@_layer("flatten")
+def Flatten(data: Symbol, *, name: str) -> Symbol:
     """All axes but the first joined: (N, …) -> (N, features)."""
-    return _named(functional.flatten(_data("Flatten", data), 1), name_for("flatten", name))
+    return _named(functional.flatten(_data("Flatten", data), 1), name)
 
 
+@_layer("softmaxoutput")
 def SoftmaxOutput(
     data: Symbol,
     label: Symbol | None = None,
@@ -247,7 +274,8 @@ def SoftmaxOutput(
     normalization: str = "null",
     use_ignore: bool = False,
     ignore_label: int = -1,
-    name: str | None = None,
+    *,
+    name: str,
 ) -> Symbol:
     """softmax of each row, whose gradient is softmax - one_hot(label): output and loss in one.
 
@@ -260,14 +288,19 @@ def SoftmaxOutput(
         normalization: "batch" divides it by N, "valid" by the number of rows that are not ignored.
         use_ignore: whether rows whose label is ``ignore_label`` get no gradient.
     """
-    name = name_for("softmaxoutput", name)
     require_number(f"SoftmaxOutput {name}: grad_scale", grad_scale)
     require_flag(f"SoftmaxOutput {name}: use_ignore", use_ignore)
     options = {"scale": grad_scale, "normalization": normalization, "ignore": ignore_label if use_ignore else None}
-    label = _given("SoftmaxOutput", name, "label", label)
+    if normalization not in ("null", "batch", "valid"):
+        raise DtypeError(
+            f'SoftmaxOutput {name}: normalization must be "null", "batch" or "valid", but {show(normalization)} came.'
+        )
+    require_whole(f"SoftmaxOutput {name}: ignore_label", ignore_label)
+    label = _given("SoftmaxOutput", name, "label", label, shape=(None,))
     return _named(functional.softmax_output(_data("SoftmaxOutput", data), label, **options), name)
 
 
+@_layer("batchnorm")
 def BatchNorm(
     data: Symbol,
     gamma: Symbol | None = None,
@@ -278,7 +311,8 @@ def BatchNorm(
     momentum: float = 0.9,
     fix_gamma: bool = True,
     use_global_stats: bool = False,
-    name: str | None = None,
+    *,
+    name: str,
 ) -> Symbol:
     """gamma · (x - mean) / √(variance + eps) + beta for each channel: (N, C, …) -> (N, C, …).
 
@@ -291,14 +325,14 @@ def BatchNorm(
         fix_gamma: take 1 for gamma, whatever it holds; MXNet does so unless told otherwise.
         use_global_stats: take the moving statistics in training too, and leave them alone.
     """
-    name = name_for("batchnorm", name)
     require_flag(f"BatchNorm {name}: fix_gamma", fix_gamma)
     require_flag(f"BatchNorm {name}: use_global_stats", use_global_stats)
     functional.normalisation._require_share(momentum)
     data = _data("BatchNorm", data)
-    gamma, beta = _given("BatchNorm", name, "gamma", gamma), _given("BatchNorm", name, "beta", beta)
-    mean = _given("BatchNorm", name, "moving_mean", moving_mean, "auxiliary")
-    variance = _given("BatchNorm", name, "moving_var", moving_var, "auxiliary")
+    gamma = _given("BatchNorm", name, "gamma", gamma, shape=(None,))
+    beta = _given("BatchNorm", name, "beta", beta, shape=(None,))
+    mean = _given("BatchNorm", name, "moving_mean", moving_mean, "auxiliary", shape=(None,))
+    variance = _given("BatchNorm", name, "moving_var", moving_var, "auxiliary", shape=(None,))
     if fix_gamma:
         gamma = functional.ones_like(gamma)
     inference = apply(normalisation.normalise, data, gamma, beta, mean, variance, eps=eps)
@@ -312,35 +346,36 @@ def BatchNorm(
     return _named(Symbol._by_mode(training, inference, updates), name)
 
 
-def Dropout(data: Symbol, p: float = 0.5, name: str | None = None) -> Symbol:
+@_layer("dropout")
+def Dropout(data: Symbol, p: float = 0.5, *, name: str) -> Symbol:
     """In training each number is 0 with probability p, and otherwise divided by 1 - p; in use it stays."""
-    name = name_for("dropout", name)
     noise.require_rate(p)
     dropped = functional.dropout(_data("Dropout", data), p)
     return dropped if dropped is data else _named(dropped, name)
 
 
-def Embedding(
-    data: Symbol, input_dim: int, output_dim: int, weight: Symbol | None = None, name: str | None = None
-) -> Symbol:
+@_layer("embedding")
+def Embedding(data: Symbol, input_dim: int, output_dim: int, weight: Symbol | None = None, *, name: str) -> Symbol:
     """The rows of weight (input_dim, output_dim) at the indices in data (…), also as floats: (…, output_dim)."""
-    name = name_for("embedding", name)
     layer = f"Embedding {name}"
     sizes = _count(layer, "input_dim", input_dim), _count(layer, "output_dim", output_dim)
     weight = _given("Embedding", name, "weight", weight, shape=sizes)
     return _named(functional.embedding(_data("Embedding", data).astype("int64"), weight), name)
 
 
-def Concat(*data: Symbol, dim: int = 1, name: str | None = None) -> Symbol:
+@_layer("concat")
+def Concat(*data: Symbol, dim: int = 1, name: str) -> Symbol:
     """Symbols put together along an axis, by default that of features or channels."""
     if not data:
         raise DtypeError("Concat: give at least one symbol.")
-    return _named(functional.concatenate([_data("Concat", one) for one in data], axis=dim), name_for("concat", name))
+    require_whole(f"Concat {name}: dim", dim)
+    return _named(functional.concatenate([_data("Concat", one) for one in data], axis=dim), name)
 
 
-def BlockGrad(data: Symbol, name: str | None = None) -> Symbol:
+@_layer("blockgrad")
+def BlockGrad(data: Symbol, *, name: str) -> Symbol:
     """data itself, through which no gradient flows."""
-    return _named(_data("BlockGrad", data).detach(), name_for("blockgrad", name))
+    return _named(_data("BlockGrad", data).detach(), name)
 
 
 def load_json(text: str) -> Symbol:
@@ -354,6 +389,8 @@ def load_json(text: str) -> Symbol:
 
 def load(path: str | os.PathLike) -> Symbol:
     """The symbol in a file that ``symbol.save`` wrote."""
+    if not isinstance(path, str | os.PathLike):
+        raise DtypeError(f"load: a path was expected, but {show(path)} came.")
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -10,6 +10,7 @@ Nothing here knows of tensors. A tensor that stands beside a symbol says itself 
 from __future__ import annotations
 
 import collections
+import contextlib
 import contextvars
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -124,20 +125,25 @@ class by_mode(Op, register=False):
 class NameManager:
     """Gives names to what has none: convolution0, convolution1, … Inside ``with NameManager():`` it counts from 0.
 
+    Every name begins with ``prefix``.
+
     >>> from kernel import sym
     >>> with sym.NameManager():
     ...     sym.Activation(sym.Variable("data"), act_type="relu").name
     'activation0'
     """
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "") -> None:
+        if not isinstance(prefix, str):
+            raise DtypeError(f"NameManager: prefix must be a text, but {show(prefix)} came.")
+        self._prefix = prefix
         self._counts: collections.Counter[str] = collections.Counter()
         self._before: list[NameManager] = []
 
     def of(self, hint: str) -> str:
         """The next name for this kind of thing."""
         self._counts[hint] += 1
-        return f"{hint}{self._counts[hint] - 1}"
+        return f"{self._prefix}{hint}{self._counts[hint] - 1}"
 
     def __enter__(self) -> NameManager:
         self._before.append(_names.get())
@@ -581,7 +587,8 @@ class Symbol:
                 raise DtypeError(f"compose: argument {node.name} should be a symbol, but {show(symbol)} came.")
         composed = self._of(substitute(self._entries, {node: s._single("compose") for node, s in given.items()}))
         if name is not None:
-            for node in {entry.node for entry in composed._entries} - {entry.node for entry in self._entries}:
+            old = {entry.node for s in (self, *given.values()) for entry in s._entries}
+            for node in {entry.node for entry in composed._entries} - old:
                 node.name = name_for("compose", name)
         return composed
 
@@ -673,6 +680,8 @@ def finish(node: Node) -> None:
                 complete(x.node, found.shape)
     else:
         require_call(node.op, node.inputs, node.attributes)
+        with contextlib.suppress(DtypeError):  # which may be due to the dtypes that are assumed here
+            infer_node(node, [t or ArrayType(None, DEFAULT_FLOAT) for t in given])
 
 
 def complete(node: Node, shape: tuple | None) -> None:
@@ -728,10 +737,19 @@ def variable(name: str, shape: Any = None, dtype: Any = None, role: str = "argum
         shape = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
         require_sizes(f"Variable {name}: sizes", _known_sizes(shape))
     node.role = role
-    node.declared = shape, None if dtype is None else dtype_of(f"Variable {name}: dtype", dtype)
+    node.declared = None, None if dtype is None else dtype_of(f"Variable {name}: dtype", dtype)
     if shape is not None:
-        node.types = (ArrayType(shape, node.declared[1] or DEFAULT_FLOAT),)
+        declare(node, shape, "")
     return node
+
+
+def declare(node: Node, shape: tuple, because: str) -> None:
+    """Note what is known of the shape of a variable, beside what is known already."""
+    known = node.declared[0] if node.value is None else node.value.shape
+    shape = unify(node.name, known, shape, because)
+    if node.value is None:
+        node.declared = shape, node.declared[1]
+        node.types = (ArrayType(shape, node.declared[1] or DEFAULT_FLOAT),)
 
 
 def _known_sizes(shape: Any) -> Any:

@@ -660,6 +660,7 @@ class full_like(Op):
     onnx = "ConstantOfShape"
     vjp = (None,)
     inplace = (0,)
+    keeps_shape = True
 
     def infer(x, value):
         require_number("value", value)
