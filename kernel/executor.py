@@ -19,7 +19,7 @@ from .plan import Plan, Value, allocate
 from .signature import Signature
 from .symbol import Entry, Node, Symbol, by_mode, complete, infer_types, is_known, topological
 from .tape import no_grad, serials
-from .tensor import Tensor, _of_kind
+from .tensor import Tensor, _as_array, _of_kind
 from .xp import Device, default_generator
 from .xp import device as device_of
 
@@ -85,8 +85,9 @@ class Program:
         self.device, self.training = executor.device, training
         self.outputs, self.updates, self.order = specialise(executor.entries, training)
         self.bound = {node: executor.tensor_of(node) for node in self.order if node.op is None and node.role != "draw"}
-        self.requests = executor.requests if training else {}
+        self.gradients = executor.gradients if training else {}
         self.stale = [(t, t._array) for t in self.bound.values()]
+        self.written = [t._written for t in self.bound.values()]
         self.values: dict[tuple[Node, int], Value] = {}
         with self.device.guard():
             self._trace()
@@ -145,7 +146,7 @@ class Program:
             raise in_words(f"{node.name} ({node.op.name})", error) from None
         call.outputs = []
         for k, array in enumerate(outputs):
-            array = xp.asarray(array)
+            array = _as_array(array, self.device)
             signature.verify(array, signature.outputs[k])
             value = self.values[node, k] = self._value(node.output_name(k), array, call)
             call.outputs.append(value)
@@ -181,8 +182,8 @@ class Program:
 
     def _differentiate(self) -> None:
         """Which operands need a gradient, and which nodes get one: only those keep what their rules read."""
-        wanting = {self.values[node, 0] for node in self.bound if self.requests.get(node, "null") != "null"}
-        wanting = {value for value in wanting if is_float(value.type.dtype)}
+        learned = [node for node, (_, gradient) in self.gradients.items() if gradient is not None and node in self.bound]
+        wanting = {self.values[node, 0] for node in learned if is_float(self.bound[node].dtype)}
         for call in self.calls:
             wanted = sum(1 << i for i, x in enumerate(call.operands) if type(x) is Value and x in wanting)
             if wanted:
@@ -272,8 +273,17 @@ class Program:
             self._compile_forward(call)
         for target, entry in self.updates:
             self._add(None, self._copy(self.values[entry], self.values[target, 0]))
+        self.numbers: dict[Value, int] = {}
         self.backward_steps = [self._compile_backward(call) for call in reversed(self.calls) if call.record is not None]
+        reached = [self.values[entry] for entry in self.outputs]
+        self.heads = [self._number(value) if value in self.reached else None for value in reached]
         self.tensors = [self._output(entry) for entry in self.outputs]
+        self.own_heads, self.why_no_heads = self._own_heads()
+        self.leaves = []  # (whether to add, the tensor for the gradient, the gradient's number)
+        for node, (request, gradient) in self.gradients.items():
+            if gradient is not None:
+                value = self.values.get((node, 0))
+                self.leaves.append((request == "add", gradient, self.numbers.get(value)))
 
     def _place(self, value: Value) -> None:
         """Give ``value`` its array, or a slot for what each pass makes anew."""
@@ -347,37 +357,50 @@ class Program:
         self._add(call, step)
 
     def _compile_backward(self, call: _Call) -> tuple:
-        """(record, where gradients come from and go to, output, what the rules read, what of it moves, call)."""
-        record = call.record
-        saved, moving = [], []
+        """One node on the way back: (call, where its gradients come from and go to, output, what is read, what moves).
+
+        Gradients are filed by number. What rules read is a list that stands ready, but for what each pass makes anew.
+        """
+        record, saved, moving = call.record, [], []
         for i, x in enumerate(call.operands):
             value = call.casts.get(i, x)
-            if type(x) is not Value:
-                saved.append(None if type(x) is Entry else x)
-                if type(x) is Entry:
-                    moving.append((i, self.draws[x.node]))
-            elif i not in record.read:
-                saved.append(call.signature.inputs[i])
-            else:
-                saved.append(self.arrays.get(value))
-                if value in self.slots:
-                    moving.append((i, self.slots[value]))
-        moving += [(len(saved) + k, self.slots[value]) for k, value in enumerate(call.residuals)]
+            if type(x) is Entry:
+                moving.append((saved, i, self.draws[x.node]))
+            elif type(x) is Value and i in record.read and value in self.slots:
+                moving.append((saved, i, self.slots[value]))
+            read = type(x) is not Value or i in record.read
+            saved.append(self._read(value) if read else call.signature.inputs[i])
+        moving += [(saved, len(saved) + k, self.slots[value]) for k, value in enumerate(call.residuals)]
         saved += [None] * len(call.node.op.residuals)
-        output: Any = None
-        if record.keep_output:
-            slots = [self.slots.get(value) for value in call.outputs]
-            output = [self.arrays.get(value) for value in call.outputs]
-            moving += [(-1 - k, slot) for k, slot in enumerate(slots) if slot is not None]
-        return (
-            record,
-            call.outputs[0] if record.single else tuple(call.outputs),
-            tuple(call.operands[i] for i in record.needs),
-            output,
-            saved,
-            tuple(moving),
-            call,
-        )
+        outputs: list[Any] = []
+        for k, value in enumerate(call.outputs if record.keep_output else ()):
+            if value in self.slots:
+                moving.append((outputs, k, self.slots[value]))
+            outputs.append(self._read(value))
+        incoming = tuple(map(self._number, call.outputs))
+        outgoing = tuple(self._number(call.operands[i]) for i in record.needs)
+        return call, incoming[0], incoming if not record.single else None, outgoing, outputs, saved, tuple(moving)
+
+    def _number(self, value: Value) -> int:
+        """The place of the gradient of ``value`` in a walk back."""
+        return self.numbers.setdefault(value, len(self.numbers))
+
+    def _own_heads(self) -> tuple[list | None, str]:
+        """The gradients of the outputs where nobody gives any, or None and the reason why somebody must."""
+        heads: list = []
+        for entry, output in zip(self.outputs, self.tensors, strict=True):
+            value = self.values[entry]
+            if value not in self.reached:
+                heads.append(None)
+            elif value.type.shape != () and not (entry.node.op is not None and entry.node.op.is_loss):
+                return None, (
+                    f"backward: output {value.name} has shape {spell(value.type.shape)}; say what gradient comes from "
+                    "behind, as backward(kernel.ones(…)), or end the graph in a loss."
+                )
+            else:  # the rules of a loss do not look at it
+                shape = value.type.shape
+                heads.append(self.device.xp.ones((), value.type.dtype) if shape == () else output._array)
+        return heads, ""
 
     def _output(self, entry: Entry) -> Tensor:
         value = self.values[entry]
@@ -409,35 +432,26 @@ class Program:
         for target, _ in self.updates:
             self.bound[target]._written[0] = next(serials)
 
-    def backward(self, heads: list) -> dict[Value, Any]:
-        """The gradients of all variables that want one, given those of the outputs, None for no gradient."""
-        gradients: dict[Value, Any] = {}
-        for entry, head in zip(self.outputs, heads, strict=True):
-            value = self.values[entry]
-            if head is not None and value in self.reached:
-                gradients[value] = gradients[value] + head if value in gradients else head
-        take, get = gradients.pop, gradients.get
-        for record, incoming, targets, output, saved, moving, call in self.backward_steps:
-            if type(incoming) is Value:
-                g = take(incoming, None)
-                if g is None:
-                    continue
+    def backward(self, heads: list) -> list:
+        """The gradients of the variables that want one, by number, given those of the outputs, None for no gradient."""
+        gradients: list = [None] * len(self.numbers)
+        for number, head in zip(self.heads, heads, strict=True):
+            if number is not None and head is not None:
+                known = gradients[number]
+                gradients[number] = head if known is None else known + head
+        for call, first, several, outgoing, outputs, saved, moving in self.backward_steps:
+            if several is None:
+                g, gradients[first] = gradients[first], None
             else:
-                g = self._several(call, [take(value, None) for value in incoming])
-                if g is None:
-                    continue
-            if moving:
-                saved, output = list(saved), None if output is None else list(output)
-                for i, slot in moving:
-                    if i < 0:
-                        output[-1 - i] = slot[0]
-                    else:
-                        saved[i] = slot[0]
-            if output is not None:
-                output = output[0] if type(incoming) is Value else tuple(output)
-            for target, part in zip(targets, record.parts(g, output, saved), strict=True):
-                known = get(target)
-                gradients[target] = part if known is None else known + part
+                g = self._several(call, [gradients[number] for number in several])
+            if g is None:
+                continue
+            for into, i, slot in moving:
+                into[i] = slot[0]
+            output = None if not outputs else outputs[0] if several is None else tuple(outputs)
+            for number, part in zip(outgoing, call.record.parts(g, output, saved)):  # noqa: B905
+                known = gradients[number]
+                gradients[number] = part if known is None else known + part
         return gradients
 
     def _several(self, call: _Call, parts: list) -> tuple | None:
@@ -508,9 +522,8 @@ class Executor:
 
     def __init__(self, symbol: Symbol, device: Device, given: Mapping[Node, Tensor], gradients: Mapping[Node, Any]):
         self.symbol, self.device, self.entries = symbol, device, symbol._entries
-        self._given, self._gradients = dict(given), dict(gradients)
+        self._given, self.gradients = dict(given), dict(gradients)
         self._arguments, self._auxiliary = symbol._variables("argument"), symbol._variables("auxiliary")
-        self.requests = {node: request for node, (request, _) in self._gradients.items()}
         self._programs: dict[bool, Program] = {}
         self._last: Program | None = None
         self._seen: list[int] = []
@@ -529,7 +542,7 @@ class Executor:
     @property
     def grad_arrays(self) -> list[Tensor | None]:
         """The tensors that backward writes gradients to; None for an argument that wants none."""
-        return [self._gradients[node][1] for node in self._arguments]
+        return [self.gradients[node][1] for node in self._arguments]
 
     @property
     def aux_arrays(self) -> list[Tensor]:
@@ -551,7 +564,7 @@ class Executor:
     @property
     def grad_dict(self) -> dict[str, Tensor | None]:
         """{name: gradient} of the arguments."""
-        return {node.name: self._gradients[node][1] for node in self._arguments}
+        return {node.name: self.gradients[node][1] for node in self._arguments}
 
     @property
     def aux_dict(self) -> dict[str, Tensor]:
@@ -567,9 +580,14 @@ class Executor:
 
     def _program(self, training: bool) -> Program:
         program = self._programs.get(training)
-        if program is None or any(t._array is not array for t, array in program.stale):
-            program = self._programs[training] = Program(self, training)
-            self._last = None if self._last is not program else self._last
+        if program is not None:
+            for t, array in program.stale:
+                if t._array is not array:  # it was moved to another device, or given other data
+                    break
+            else:
+                return program
+        self._last = None
+        program = self._programs[training] = Program(self, training)
         return program
 
     def plan(self, is_train: bool = True) -> Plan:
@@ -606,7 +624,7 @@ class Executor:
         program = self._program(bool(is_train))
         program.forward()
         self._last = program
-        self._seen = [t._written[0] for t, _ in program.stale]
+        self._seen = [written[0] for written in program.written]
         return list(program.tensors)
 
     def backward(self, out_grads: Any = None) -> None:
@@ -620,51 +638,36 @@ class Executor:
         program = self._last
         if program is None or not program.training:
             raise GradError("backward: the last forward was not in training; call forward(is_train=True) first.")
-        if self._seen != [t._written[0] for t, _ in program.stale]:
+        if self._seen != [written[0] for written in program.written]:
             raise GradError(
                 "backward: an argument was written to after forward, and the gradient would mix the two; call forward "
                 "again."
             )
         with self.device.guard():
-            found = program.backward(self._heads(program, out_grads))
-            for node, (request, gradient) in self._gradients.items():
-                if gradient is not None:
-                    self._store(request, gradient, found.get(program.values.get((node, 0))))
-
-    def _store(self, request: str, gradient: Tensor, found: Any) -> None:
-        array = gradient._array
-        if request == "add":
-            if found is not None:
-                array += found
-        elif found is None:
-            array.fill(0)
-        else:
-            self.device.xp.copyto(array, found)
-        gradient._written[0] = next(serials)
+            gradients = program.backward(self._heads(program, out_grads))
+            write = self.device.xp.copyto
+            for add, tensor_, number in program.leaves:
+                found = None if number is None else gradients[number]
+                array = tensor_._array
+                if add:
+                    if found is not None:
+                        array += found
+                elif found is None:
+                    array.fill(0)
+                else:
+                    write(array, found)
+                tensor_._written[0] = next(serials)
 
     def _heads(self, program: Program, out_grads: Any) -> list:
-        outputs = list(zip(program.outputs, program.tensors, strict=True))
         if out_grads is None:
-            return [self._own_head(program, entry, t) for entry, t in outputs]
+            if program.own_heads is None:
+                raise GradError(program.why_no_heads)
+            return program.own_heads
         given = list(out_grads) if isinstance(out_grads, list | tuple) else [out_grads]
-        if len(given) != len(outputs):
-            raise ShapeError(f"backward: there are {len(outputs)} outputs, but gradients for {len(given)} came.")
-        return [
-            self._given_head(g, t, name)
-            for g, (_, t), name in zip(given, outputs, self.symbol.list_outputs(), strict=True)
-        ]
-
-    def _own_head(self, program: Program, entry: Entry, output: Tensor) -> Any:
-        if program.values[entry] not in program.reached:
-            return None
-        if entry.node.op is not None and entry.node.op.is_loss:
-            return output._array  # its rules do not look at it
-        if output.shape != ():
-            raise GradError(
-                f"backward: output {entry.node.output_name(entry.index)} has shape {spell(output.shape)}; say what "
-                "gradient comes from behind, as backward(kernel.ones(…)), or end the graph in a loss."
-            )
-        return self.device.xp.ones((), output.dtype)
+        if len(given) != len(program.tensors):
+            raise ShapeError(f"backward: there are {len(program.tensors)} outputs, but gradients for {len(given)} came.")
+        names = self.symbol.list_outputs()
+        return [self._given_head(*facts) for facts in zip(given, program.tensors, names, strict=True)]
 
     def _given_head(self, gradient: Any, output: Tensor, name: str) -> Any:
         if gradient is None:
@@ -744,7 +747,7 @@ class Executor:
                     "named; give its shape too, or allow it with partial_shaping=True."
                 )
             given[node] = t if shape == t.shape else _zeros(shape, t.dtype, self.device)
-        for node, (request, gradient) in self._gradients.items():
+        for node, (request, gradient) in self.gradients.items():
             same = gradient is None or gradient.shape == given[node].shape
             new = gradient if same else _zeros(given[node].shape, gradient.dtype, self.device)
             gradients[node] = (request, new)
@@ -887,7 +890,8 @@ def _bind(
         if gradient.shape != given[node].shape or gradient.dtype != given[node].dtype or gradient.device is not place:
             raise ShapeError(
                 f"bind: the gradient of {node.name} should be {given[node].dtype} of shape "
-                f"{spell(given[node].shape)} on {place}, but it is {gradient.dtype} of shape {spell(gradient.shape)} on {gradient.device}."
+                f"{spell(given[node].shape)} on {place}, but it is {gradient.dtype} of shape "
+                f"{spell(gradient.shape)} on {gradient.device}."
             )
     return _executor(self, place, given, _requests(self, arguments, grad_req), gradients)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 ALIGNMENT = 64  # bytes: where vector instructions and caches like an array to begin
-PLACES = ("buffer", "in place", "view", "operation", "residual")
+MANY = 400  # values: with more, only the way whose time does not grow with their square is taken
 
 
 class Value:
@@ -55,7 +55,7 @@ class Value:
 
 
 class Row(NamedTuple):
-    """A line of a plan's report; ``shape`` and ``dtype`` of the value, steps from ``birth`` to ``death``."""
+    """A line of a plan's report: a value, alive from step ``birth`` to ``death``; a view takes no bytes of its own."""
 
     node: str
     shape: tuple[int, ...]
@@ -71,28 +71,61 @@ class Row(NamedTuple):
 def allocate(values: Iterable[Value]) -> int:
     """Give each value of place "buffer" an offset; returns how many bytes of memory there must be.
 
-    In the order of birth, each into the smallest gap that it fits into; what has died leaves its gap, and neighbouring
-    gaps become one.
+    Neither of two simple ways is always the better one, so both are tried: in the order of birth, and largest first.
     """
+    buffers = [v for v in values if v.place == "buffer"]
+    offsets, size = _by_birth(buffers)
+    if len(buffers) <= MANY:
+        other, other_size = _by_size(buffers)
+        if other_size < size:
+            offsets, size = other, other_size
+    for value, offset in offsets.items():
+        value.offset = offset
+    return size
+
+
+def _aligned(value: Value) -> int:
+    return -(-value.size // ALIGNMENT) * ALIGNMENT
+
+
+def _by_birth(buffers: list[Value]) -> tuple[dict[Value, int], int]:
+    """In the order of birth, each into the smallest gap that holds it; what dies leaves a gap, and gaps join."""
     gaps: list[tuple[int, int]] = []  # (offset, size), by offset
     alive: list[tuple[int, int, int]] = []  # (death, offset, size), the first to die at the front
-    end = 0
-    for value in sorted((v for v in values if v.place == "buffer"), key=lambda v: v.birth):
+    offsets, end = {}, 0
+    for value in sorted(buffers, key=lambda v: v.birth):
         while alive and alive[0][0] < value.birth:
             _, offset, size = heapq.heappop(alive)
             _release(gaps, offset, size)
-        size = -(-value.size // ALIGNMENT) * ALIGNMENT
+        size = _aligned(value)
         fitting = min((gap for gap in gaps if gap[1] >= size), key=lambda gap: gap[1], default=None)
         if fitting is not None:
             gaps.remove(fitting)
-            value.offset = fitting[0]
+            offset = fitting[0]
             if fitting[1] > size:
-                bisect.insort(gaps, (fitting[0] + size, fitting[1] - size))
+                bisect.insort(gaps, (offset + size, fitting[1] - size))
         else:
-            last = gaps.pop() if gaps and sum(gaps[-1]) == end else (end, 0)
-            value.offset, end = last[0], last[0] + size
-        heapq.heappush(alive, (value.death, value.offset, size))
-    return end
+            offset = gaps.pop()[0] if gaps and sum(gaps[-1]) == end else end
+            end = offset + size
+        offsets[value] = offset
+        heapq.heappush(alive, (value.death, offset, size))
+    return offsets, end
+
+
+def _by_size(buffers: list[Value]) -> tuple[dict[Value, int], int]:
+    """The largest first, each as low as those before it that are alive with it leave room."""
+    offsets: dict[Value, int] = {}
+    end = 0
+    for value in sorted(buffers, key=lambda v: -v.size):
+        size, offset = _aligned(value), 0
+        together = [v for v in offsets if v.birth <= value.death and value.birth <= v.death]
+        for other in sorted(together, key=offsets.__getitem__):
+            if offsets[other] >= offset + size:
+                break
+            offset = max(offset, offsets[other] + _aligned(other))
+        offsets[value] = offset
+        end = max(end, offset + size)
+    return offsets, end
 
 
 def _release(gaps: list[tuple[int, int]], offset: int, size: int) -> None:
@@ -124,7 +157,7 @@ class Plan:
 
     def __init__(self, values: list[Value], size: int, gradient_bytes: int, steps: int):
         self.values, self.bytes, self.gradient_bytes, self.steps = values, size, gradient_bytes, steps
-        self.naive_bytes = sum(-(-v.size // ALIGNMENT) * ALIGNMENT for v in values if v.place in ("buffer", "in place"))
+        self.naive_bytes = sum(_aligned(v) for v in values if v.place in ("buffer", "in place"))
         self.residual_bytes = sum(v.size for v in values if v.place in ("operation", "residual"))
         self.total_bytes = self.bytes + self.residual_bytes + self.gradient_bytes
 
@@ -134,7 +167,7 @@ class Plan:
         rows = []
         for v in self.values:
             of = None if v.of is None else v.of.name
-            place = (v.size, v.place, of, v.root.offset, v.birth, v.death)
+            place = (0 if v.place == "view" else v.size, v.place, of, v.root.offset, v.birth, v.death)
             rows.append(Row(v.name, v.type.shape, v.type.dtype, *place))
         return rows
 

@@ -171,13 +171,15 @@ class linear(Op):
             y = w.dot(x)
             y += bias
             return deliver(xp, y, out)
-        y = w.dot(x.T if x.ndim == 2 else _rows(x).T)
+        rows = x if x.ndim == 2 else _rows(x)
+        direct = out is not None and x.ndim == 2 and out.T.flags.c_contiguous
+        y = xp.dot(w, rows.T, out=out.T) if direct else w.dot(rows.T)
         if type(bias) not in NUMBERS:
             y += bias[:, None]
         elif bias:
             y += bias
         if x.ndim == 2:
-            return y.T if out is None else deliver(xp, y.T, out)
+            return out if direct else deliver(xp, y.T, out)
         return deliver(xp, y.T.reshape(*x.shape[:-1], len(w)), out)
 
     def _x(xp, g, y, x, weight, bias, transposed=False, flatten=False):
