@@ -14,6 +14,7 @@ from .apply import apply
 from .check import gradcheck
 from .creation import arange, empty, eye, from_numpy, full, linspace, ones, rand, randint, randn, tensor, zeros
 from .errors import DeviceError, DtypeError, FileError, GradError, ShapeError, UnknownSizeError
+from .function import Function, combine, criterion, input_variable, placeholder
 from .functional import *  # noqa: F403
 from .metrics import *  # noqa: F403
 from .module import Module

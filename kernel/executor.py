@@ -182,7 +182,9 @@ class Program:
 
     def _differentiate(self) -> None:
         """Which operands need a gradient, and which nodes get one: only those keep what their rules read."""
-        learned = [node for node, (_, gradient) in self.gradients.items() if gradient is not None and node in self.bound]
+        learned = [
+            node for node, (_, gradient) in self.gradients.items() if gradient is not None and node in self.bound
+        ]
         wanting = {self.values[node, 0] for node in learned if is_float(self.bound[node].dtype)}
         for call in self.calls:
             wanted = sum(1 << i for i, x in enumerate(call.operands) if type(x) is Value and x in wanting)
@@ -596,8 +598,8 @@ class Executor:
         >>> from kernel import sym
         >>> net = kernel.relu(sym.FullyConnected(sym.Variable("data"), num_hidden=3, name="fc"))
         >>> net.simple_bind(data=(2, 4)).plan(is_train=False)
-        value         shape   bytes  place                 steps
-        fc_output     (2, 3)     24  at 0                  0-1
+        value         shape   bytes  place                  steps
+        fc_output     (2, 3)     24  at 0                   0-2
         relu0_output  (2, 3)     24  in place of fc_output  1-2
         64 bytes planned; 128 if every value had its own.
         """
@@ -665,7 +667,9 @@ class Executor:
             return program.own_heads
         given = list(out_grads) if isinstance(out_grads, list | tuple) else [out_grads]
         if len(given) != len(program.tensors):
-            raise ShapeError(f"backward: there are {len(program.tensors)} outputs, but gradients for {len(given)} came.")
+            raise ShapeError(
+                f"backward: there are {len(program.tensors)} outputs, but gradients for {len(given)} came."
+            )
         names = self.symbol.list_outputs()
         return [self._given_head(*facts) for facts in zip(given, program.tensors, names, strict=True)]
 
@@ -746,10 +750,10 @@ class Executor:
                     f"reshape: {node.name} would get shape {spell(shape)} for {spell(t.shape)}, though it was not "
                     "named; give its shape too, or allow it with partial_shaping=True."
                 )
-            given[node] = t if shape == t.shape else _zeros(shape, t.dtype, self.device)
+            given[node] = t if shape == t.shape else zeros_of(shape, t.dtype, self.device)
         for node, (request, gradient) in self.gradients.items():
             same = gradient is None or gradient.shape == given[node].shape
-            new = gradient if same else _zeros(given[node].shape, gradient.dtype, self.device)
+            new = gradient if same else zeros_of(given[node].shape, gradient.dtype, self.device)
             gradients[node] = (request, new)
         return Executor(self.symbol, self.device, given, gradients)
 
@@ -773,7 +777,8 @@ def _dtype_for(value: Any, target: Tensor) -> Any:
     return target.dtype if kind in "iub" or is_float(target.dtype) else None
 
 
-def _zeros(shape: tuple, dtype: Any, device: Device) -> Tensor:
+def zeros_of(shape: tuple, dtype: Any, device: Device) -> Tensor:
+    """A tensor of zeros, off the tape."""
     with device.guard():
         return _of_kind(device.xp.zeros(shape, dtype), Kind.of(shape, dtype, device))
 
@@ -844,7 +849,7 @@ def _simple_bind(
     given = {}
     for node in (*arguments, *auxiliary):
         complete(node, types[node][0].shape)
-        given[node] = _zeros(*types[node][0], place) if node.value is None else node.value
+        given[node] = zeros_of(*types[node][0], place) if node.value is None else node.value
     return _executor(self, place, given, requests, {})
 
 
@@ -923,7 +928,7 @@ def _executor(symbol: Symbol, device: Device, given: dict, requests: dict, gradi
         t = given[node]
         kept[node] = (request, None)
         if request != "null":
-            kept[node] = (request, gradients[node] if node in gradients else _zeros(t.shape, t.dtype, device))
+            kept[node] = (request, gradients[node] if node in gradients else zeros_of(t.shape, t.dtype, device))
     return Executor(symbol, device, given, kept)
 
 

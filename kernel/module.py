@@ -19,6 +19,7 @@ from .errors import DtypeError, ShapeError, show
 from .initialisers import as_initialiser, by_name
 from .op import is_float, spell
 from .parameter import Buffer, Owned, Parameter, Waiting
+from .symbol import Symbol, note_layer
 from .tape import no_grad
 from .tensor import Tensor, destination
 from .xp import Generator
@@ -66,6 +67,9 @@ class Module:
                 if changed is not None:
                     inputs = changed if isinstance(changed, tuple) else (changed,)
         output = self.forward(*inputs, **options)
+        if inputs and isinstance(inputs[0], Symbol):
+            note_layer(self, inputs, output)
+            return output
         if self._after:
             for hook in list(self._after.values()):
                 changed = hook(self, inputs, output)

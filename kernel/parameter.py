@@ -14,7 +14,7 @@ from typing import Any
 import numpy
 
 from .creation import tensor
-from .errors import UnknownSizeError
+from .errors import ShapeError, UnknownSizeError
 from .initialisers import as_initialiser, fans
 from .op import DEFAULT_FLOAT, ArrayType, dtype_of, spell, unify
 from .tape import no_grad
@@ -77,6 +77,32 @@ class Owned(Tensor):
         if shape is not None and None not in shape:
             waiting.complete(shape)
         return waiting
+
+    @property
+    def value(self) -> numpy.ndarray:
+        """The numbers, a copy, as a NumPy array; set it to write others, of the same shape, into the same tensor.
+
+        >>> weight = kernel.Parameter([1.0, 2.0])
+        >>> weight.value = weight.value * 10
+        >>> weight.value
+        array([10., 20.], dtype=float32)
+        """
+        return self.detach().cpu().numpy().copy()
+
+    @value.setter
+    def value(self, values: Any) -> None:
+        given = values.detach() if isinstance(values, Tensor) else tensor(values, dtype=self.dtype)
+        if given.shape != self.shape:
+            raise ShapeError(
+                f"value: shape {spell(self.shape)} was expected, but {spell(given.shape)} came; a parameter keeps its "
+                "shape."
+            )
+        with no_grad():
+            self.copy_(given)
+
+    def set_value(self, values: Any) -> None:
+        """Write other numbers into the same tensor: ``parameter.value = values``."""
+        self.value = values
 
     def initialise(self, initialiser: Any, generator: Generator | None = None, name: str | None = None) -> None:
         """Begin afresh, with the numbers of another initialiser; while the size is unknown, as soon as it is known.

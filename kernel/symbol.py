@@ -49,7 +49,7 @@ class Node:
     attr         {key: text}: what its author wants to remember of it
     types        of what comes out, None where that does not follow from what was declared
     updates      (auxiliary variable, its new value) for what a pass in training is to write
-    layers       the modules of whose calls this is the result, the innermost first
+    layers       (module, what it was given) for each module of whose call this is the result, the innermost first
     auto         whether the name was made up here
     ============ ===================================================================================================
     """
@@ -684,6 +684,23 @@ def finish(node: Node) -> None:
             infer_node(node, [t or ArrayType(None, DEFAULT_FLOAT) for t in given])
 
 
+def note_layer(layer: Any, inputs: tuple, output: Any) -> None:
+    """Remember that a module made ``output`` of ``inputs``, and call its own parameters after it."""
+    given = tuple(entry for x in inputs if isinstance(x, Symbol) for entry in x._entries)
+    before = {entry.node for entry in given}
+    for symbol in output if isinstance(output, tuple | list) else (output,):
+        for entry in symbol._entries if isinstance(symbol, Symbol) else ():
+            if entry.node not in before:
+                entry.node.layers += ((layer, given),)
+                before.add(entry.node)
+    prefix = None
+    for name, value in layer._held():
+        node = _standing.get(id(value))
+        if node is not None and node.value is value and node.auto:
+            prefix = name_for(type(layer).__name__.lower(), None) if prefix is None else prefix
+            node.name, node.auto = f"{prefix}.{name}", False
+
+
 def complete(node: Node, shape: tuple | None) -> None:
     """Fill in the parameter that ``node`` stands for, if it has waited for its shape."""
     if is_known(shape) and node.op is None and hasattr(node.value, "complete"):
@@ -756,10 +773,22 @@ def _known_sizes(shape: Any) -> Any:
     return tuple(0 if size is None else size for size in shape) if isinstance(shape, tuple) else shape
 
 
-def substitute(entries: Iterable[Entry], given: Mapping[Node, Entry]) -> list[Entry]:
-    """``entries`` of the same graph, in which other outputs stand for the variables of ``given``.
+def copy_node(node: Node, name: str, inputs: tuple | None = None, updates: tuple | None = None) -> Node:
+    """The same operation once more, under a name, of the same operands or of others."""
+    copy = Node(node.op, node.inputs if inputs is None else inputs, node.attributes, name)
+    copy.attr, copy.layers, copy.auto = node.attr, node.layers, node.auto
+    copy.updates = node.updates if updates is None else updates
+    finish(copy)
+    return copy
 
-    What does not depend on them is shared; the rest is made anew, under the same names.
+
+def substitute(
+    entries: Iterable[Entry], given: Mapping[Node, Entry], layers: Mapping[int, Any] | None = None
+) -> list[Entry]:
+    """``entries`` of the same graph, in which other outputs stand for those of the nodes in ``given``.
+
+    What does not depend on them is shared; the rest is made anew, under the same names. ``layers`` says, by their id,
+    which modules the results belong to now.
     """
     entries = list(entries)
     made: dict[Node, Node] = {}
@@ -776,7 +805,8 @@ def substitute(entries: Iterable[Entry], given: Mapping[Node, Entry]) -> list[En
         updates = tuple((now(target), now(value)) for target, value in node.updates)
         if inputs == node.inputs and updates == node.updates:
             continue
-        copy = made[node] = Node(node.op, inputs, node.attributes, node.name)
-        copy.attr, copy.updates, copy.layers, copy.auto = node.attr, updates, node.layers, node.auto
-        finish(copy)
+        copy = made[node] = copy_node(node, node.name, inputs, updates)
+        copy.layers = tuple(
+            ((layers or {}).get(id(layer), layer), tuple(map(now, taken))) for layer, taken in node.layers
+        )
     return [now(entry) for entry in entries]

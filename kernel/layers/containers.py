@@ -55,10 +55,11 @@ class Sequential(Module):
     def _held(self) -> Iterator[tuple[str, Any]]:
         return ((str(i), layer) for i, layer in enumerate(self.layers))
 
-    def forward(self, x: Any) -> Any:
+    # The argument has CNTK's name of what a Sequential hands on; a Function of one prints it.
+    def forward(self, keep: Any) -> Any:
         for layer in self.layers:
-            x = layer(x)
-        return x
+            keep = layer(keep)
+        return keep
 
     def __len__(self) -> int:
         return len(self.layers)
