@@ -167,7 +167,7 @@ class Program:
         may_share = self.device.xp.may_share_memory
         for i, x in enumerate(call.operands):
             if type(x) is Value and array.size and may_share(array, arrays[i]):
-                value.place, value.of = "view", call.casts.get(i, x)
+                value.lie_in("view", call.casts.get(i, x))
                 return
         if self.layouts[value] is None:
             value.place = "operation"
@@ -242,8 +242,7 @@ class Program:
             same = x.type is value.type and self.layouts[x] == self.layouts[value] is not None
             others = [y for y in (*call.operands, *call.casts.values()) if type(y) is Value and y is not x]
             if same and x.size == x.root.size and all(y.root is not x.root for y in others):
-                value.place, value.of = "in place", x
-                value.read(value.death)
+                value.lie_in("in place", x)
                 return
 
     def _gradient_bytes(self) -> int:

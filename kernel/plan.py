@@ -23,7 +23,8 @@ class Value:
     ========== =====================================================================================================
     name       of the output of the node; ``type`` is its shape and dtype
     size       bytes
-    birth      the step that computes it; ``death`` the last one that reads it, or that reads what lies in its memory
+    birth      the step that computes it; ``death`` the last one that reads it or, where it has memory of its own,
+               whatever lies there
     place      "buffer": planned memory; "in place": the memory of ``of``, which dies as this is born; "view": a view
                of ``of``; "operation": made by the operation itself at each step; "residual": that too, for the rules
     of         the value whose memory it shares, None if it has its own
@@ -31,27 +32,35 @@ class Value:
     ========== =====================================================================================================
     """
 
-    __slots__ = ("birth", "death", "name", "of", "offset", "place", "size", "type")
+    __slots__ = ("_below", "birth", "death", "name", "of", "offset", "place", "size", "type")
 
     def __init__(self, name: str, kind: Any, size: int, birth: int):
         self.name, self.type, self.size = name, kind, size
         self.birth = self.death = birth
         self.place, self.of, self.offset = "buffer", None, None
+        self._below: Value | None = None  # ``of``, or what that in turn lies in: the way to the root is kept short
 
     @property
     def root(self) -> Value:
         """The value whose memory it is."""
+        root = self
+        while root._below is not None:
+            root = root._below
         value = self
-        while value.of is not None:
-            value = value.of
-        return value
+        while value is not root:
+            value._below, value = root, value._below
+        return root
+
+    def lie_in(self, place: str, of: Value) -> None:
+        """Take the memory of another value: as a "view" of it, or "in place"."""
+        self.place, self.of, self._below = place, of, of
+        self.root.read(self.death)
 
     def read(self, step: int) -> None:
-        """Note that ``step`` reads it: its memory, and that of whatever it is a view of, must last until then."""
-        value = self
-        while value is not None:
-            value.death = max(value.death, step)
-            value = value.of
+        """Note that ``step`` reads it: its memory must last until then."""
+        self.death = max(self.death, step)
+        root = self.root
+        root.death = max(root.death, step)
 
 
 class Row(NamedTuple):
