@@ -19,7 +19,7 @@ from .plan import Plan, Value, allocate
 from .signature import Signature
 from .symbol import Entry, Node, Symbol, by_mode, complete, infer_types, is_known, topological
 from .tape import no_grad, serials
-from .tensor import Tensor, _as_array, _of_kind
+from .tensor import Tensor, _as_array, _is_read_only, _of_kind
 from .xp import Device, default_generator
 from .xp import device as device_of
 
@@ -587,7 +587,8 @@ class Executor:
                     break
             else:
                 return program
-        self._last = None
+        if self._last is program:
+            self._last = None
         program = self._programs[training] = Program(self, training)
         return program
 
@@ -772,7 +773,10 @@ class Executor:
 
 def _dtype_for(value: Any, target: Tensor) -> Any:
     """In which dtype plain numbers are read: the target's, unless that would lose what is behind the point."""
-    kind = numpy.asarray(value).dtype.kind
+    try:
+        kind = numpy.asarray(value).dtype.kind
+    except ValueError:  # rows of several lengths, which tensor() refuses in words
+        return None
     return target.dtype if kind in "iub" or is_float(target.dtype) else None
 
 
@@ -891,6 +895,11 @@ def _bind(
         given.setdefault(node, node.value)
     gradients = _by_node("args_grad", arguments, {} if args_grad is None else args_grad)
     for node, gradient in gradients.items():
+        if _is_read_only(gradient):
+            raise GradError(
+                f"bind: the gradient of {node.name} would be written to memory that cannot be written to; give a copy, "
+                "with .clone()."
+            )
         if gradient.shape != given[node].shape or gradient.dtype != given[node].dtype or gradient.device is not place:
             raise ShapeError(
                 f"bind: the gradient of {node.name} should be {given[node].dtype} of shape "

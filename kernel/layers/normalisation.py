@@ -101,7 +101,8 @@ class BatchNorm(Module):
         tracked = count + self._counted(samples) * functional.ones_like(samples)
         share = self._share(samples, tracked)
         moved = ((mean, batch_mean), (var, batch_var))
-        updates = [(running, running * (1 - share) + batch * share) for running, batch in moved]
+        # (batch first: a tensor and a number beside each other would be multiplied now.)
+        updates = [(running, running + (batch - running) * share) for running, batch in moved]
         return x._by_mode(y, use, [(count, tracked), *updates])
 
     def forward(self, x: Any) -> Any:
