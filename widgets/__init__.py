@@ -10,6 +10,7 @@ from importlib import import_module
 _HOMES = {
     "Broadcasting": "widgets.broadcasting",
     "GraphViewer": "widgets.graph_viewer",
+    "GraphWorkbench": "widgets.graph_workbench",
     "Interactive": "widgets.base",
     "Logits": "widgets.logits",
     "ModelTree": "widgets.model_tree",
