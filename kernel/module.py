@@ -25,7 +25,7 @@ from .tensor import Tensor, destination
 from .xp import Generator
 
 CLONES = ("share", "clone", "freeze")
-_HOOKS = ("_before", "_after")  # the attributes that are neither part of the network nor copied with it
+_HOOKS = ("_before", "_after", "_graph_name")  # the attributes that are neither part of the network nor copied with it
 
 
 class Module:
@@ -53,6 +53,7 @@ class Module:
 
     training: bool = True
     _types: tuple | None = None  # what the first call took and gave
+    _graph_name: str | None = None  # what its parameters are called after in graphs
     _before: dict | None = None  # hooks
     _after: dict | None = None
 

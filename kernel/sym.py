@@ -22,7 +22,7 @@ from .apply import apply
 from .errors import DtypeError, FileError, ShapeError, show
 from .graph import from_json
 from .op import require_flag, require_number, require_whole
-from .ops import noise, normalisation, products
+from .ops import elementwise, noise, normalisation, products
 from .symbol import Entry, NameManager, Symbol, declare, name_for, variable
 
 __all__ = [
@@ -256,8 +256,9 @@ def Pooling(
     options = {"stride": 1 if stride is None else stride, "padding": pad, "ceil_mode": pooling_convention == "full"}
     if pool_type == "max":
         return _named(functional.max_pool2d(data, size, **options), name)
-    mean = functional.avg_pool2d(data, size, **options)
-    return _named(mean if pool_type == "avg" else mean * (size[0] * size[1]), name)
+    return _named(
+        functional.avg_pool2d(data, size, divisor_override=1 if pool_type == "sum" else None, **options), name
+    )
 
 
 @_layer("flatten")
@@ -351,7 +352,7 @@ def Dropout(data: Symbol, p: float = 0.5, *, name: str) -> Symbol:
     """In training each number is 0 with probability p, and otherwise divided by 1 - p; in use it stays."""
     noise.require_rate(p)
     dropped = functional.dropout(_data("Dropout", data), p)
-    return dropped if dropped is data else _named(dropped, name)
+    return _named(apply(elementwise.clone, data) if dropped is data else dropped, name)
 
 
 @_layer("embedding")

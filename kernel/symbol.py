@@ -693,12 +693,12 @@ def note_layer(layer: Any, inputs: tuple, output: Any) -> None:
             if entry.node not in before:
                 entry.node.layers += ((layer, given),)
                 before.add(entry.node)
-    prefix = None
     for name, value in layer._held():
         node = _standing.get(id(value))
         if node is not None and node.value is value and node.auto:
-            prefix = name_for(type(layer).__name__.lower(), None) if prefix is None else prefix
-            node.name, node.auto = f"{prefix}.{name}", False
+            if layer._graph_name is None:
+                layer._graph_name = name_for(type(layer).__name__.lower(), None)
+            node.name, node.auto = f"{layer._graph_name}.{name}", False
 
 
 def complete(node: Node, shape: tuple | None) -> None:

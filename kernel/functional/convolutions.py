@@ -287,11 +287,12 @@ def avg_pool2d(
     *,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
+    divisor_override: int | None = None,
     layout: str = "NCHW",
 ) -> Any:
     """The mean of each window, of the zeros around the images too; or, without ``count_include_pad``, only inside them.
 
-    The options are those of max_pool2d.
+    With ``divisor_override`` the sum of each window, divided by that. The options are those of max_pool2d.
 
     >>> x = kernel.arange(16, dtype="float32").reshape(1, 1, 4, 4)
     >>> kernel.avg_pool2d(x, 2)
@@ -301,6 +302,8 @@ def avg_pool2d(
     require_flag("avg_pool2d: count_include_pad", count_include_pad)
     options = _pooling_options("avg_pool2d", kernel_size, stride, padding, ceil_mode)
     images = channels_first("avg_pool2d", x, layout, 4)
+    if divisor_override is not None:
+        options["divisor"] = divisor_override
     return in_layout(apply(pooling.avg_pool2d, images, **options, include_pad=count_include_pad), layout)
 
 

@@ -204,16 +204,16 @@ class softmax_output(Op):
         if counted is not None:
             gradient *= counted[:, None]
         if normalization == "valid" and counted is not None:
-            scale = scale / xp.maximum(counted.sum(), 1)
-        elif normalization != "null":
+            return gradient * (scale / xp.maximum(counted.sum(), 1).astype(y.dtype))
+        if normalization != "null":
             scale = scale / max(len(y), 1)
-        return gradient if type(scale) in NUMBERS and scale == 1 else gradient * scale
+        return gradient if scale == 1 else gradient * scale
 
     vjp = (_logits, lambda xp, g, y, logits, labels, **options: xp.zeros(labels.shape, labels.dtype))
 
 
 def _check_reduction_of_output(normalization):
-    if normalization not in ("null", "batch", "valid"):
+    if not isinstance(normalization, str) or normalization not in ("null", "batch", "valid"):
         raise DtypeError(f'normalization must be "null", "batch" or "valid", but {show(normalization)} came.')
 
 

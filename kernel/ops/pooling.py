@@ -14,7 +14,7 @@ from typing import Any
 import numpy
 
 from ..errors import DtypeError, ShapeError
-from ..op import ArrayType, Op, deliver, require_flag, require_float, spell, unify
+from ..op import ArrayType, Op, deliver, require_flag, require_float, require_whole, spell, unify
 from .convolutions import (
     Padding,
     Pair,
@@ -223,15 +223,28 @@ def _divisors(
     return xp.asarray(numpy.outer(rows, columns).astype(dtype)[:, :, None])
 
 
+def _require_divisor(divisor: Any) -> None:
+    if divisor is not None:
+        require_whole("divisor", divisor)
+        if divisor < 1:
+            raise ShapeError(f"divisor must be 1 or more, but {divisor} came.")
+
+
 class avg_pool2d(Op):
-    """The mean of each window, of the values inside the images only or, with ``include_pad``, of the padding too."""
+    """The mean of each window, of the values inside the images only or, with ``include_pad``, of the padding too.
+
+    With a ``divisor`` their sum, divided by that.
+    """
 
     onnx = "AveragePool"
 
-    def infer(x, kernel, stride, padding=((0, 0), (0, 0)), ceil=False, include_pad=False):
+    def infer(x, kernel, stride, padding=((0, 0), (0, 0)), ceil=False, include_pad=False, divisor=None):
+        _require_divisor(divisor)
         return (x,), (ArrayType(_pooled(x, kernel, stride, padding, ceil), x.dtype),)
 
-    def forward(xp, x, out=None, kernel=None, stride=None, padding=((0, 0), (0, 0)), ceil=False, include_pad=False):
+    def forward(
+        xp, x, out=None, kernel=None, stride=None, padding=((0, 0), (0, 0)), ceil=False, include_pad=False, divisor=None
+    ):
         dtype, x, size = x.dtype, wide(x), x.shape[2:]
         count = _places(size, kernel, stride, padding, ceil)
         images = padded(xp, x, _reach(count, size, kernel, stride, padding))
@@ -239,7 +252,7 @@ class avg_pool2d(Op):
         y = first.copy()
         for seen in others:
             y += seen
-        y /= _divisors(xp, size, kernel, stride, padding, count, include_pad, x.dtype)
+        y /= divisor or _divisors(xp, size, kernel, stride, padding, count, include_pad, x.dtype)
         return deliver(xp, in_dtype(dtype, batch_first(y)), out)
 
     def _x(xp, g, y, x, **options):
@@ -251,17 +264,27 @@ class avg_pool2d(Op):
 class avg_unpool2d(Op):
     """Each x divided among the places of its window: what avg_pool2d does to gradients."""
 
-    def infer(x, size, kernel, stride, padding=((0, 0), (0, 0)), ceil=False, include_pad=False):
+    def infer(x, size, kernel, stride, padding=((0, 0), (0, 0)), ceil=False, include_pad=False, divisor=None):
         require_pair("size", size, 0)
         pooled = _pooled(ArrayType((None, None, *size), x.dtype), kernel, stride, padding, ceil)
         shape = unify("argument x", x.shape, pooled, f"images have size {size}")
         return (ArrayType(shape, x.dtype),), (ArrayType((*shape[:2], *size), x.dtype),)
 
     def forward(
-        xp, x, out=None, size=None, kernel=None, stride=None, padding=((0, 0), (0, 0)), ceil=False, include_pad=False
+        xp,
+        x,
+        out=None,
+        size=None,
+        kernel=None,
+        stride=None,
+        padding=((0, 0), (0, 0)),
+        ceil=False,
+        include_pad=False,
+        divisor=None,
     ):
         dtype, x, count = x.dtype, wide(x), x.shape[2:]
-        given = batch_last(xp, x) / _divisors(xp, size, kernel, stride, padding, count, include_pad, x.dtype)
+        by = divisor or _divisors(xp, size, kernel, stride, padding, count, include_pad, x.dtype)
+        given = batch_last(xp, x) / by
         reach = _reach(count, size, kernel, stride, padding)
 
         def part(k, some, to):

@@ -89,6 +89,7 @@ FUNCTIONS: dict[str, Callable[[], tuple[tuple, dict]]] = {
     **dict.fromkeys(("expand_dims", "unsqueeze"), lambda: ((x(), 1), {})),
     "squeeze": lambda: ((kernel.ones(2, 1), 1), {}),
     "flatten": lambda: ((x(), 0), {}),
+    "extent": lambda: ((x(), 0), {}),
     "flip": lambda: ((x(), 0), {}),
     "pad": lambda: ((x(), ((1, 1), (0, 2)), 0.5), {}),
     **dict.fromkeys(("concatenate", "cat", "stack"), lambda: (([x(), x()], 1), {})),
@@ -108,6 +109,7 @@ FUNCTIONS: dict[str, Callable[[], tuple[tuple, dict]]] = {
     "topk": lambda: ((x(), 2, 1, False), {}),
     **dict.fromkeys(("cross_entropy", "nll_loss"), lambda: ((x(), labels(), "mean"), {})),
     "cross_entropy_with_softmax": lambda: ((x(), labels()), {}),
+    "softmax_output": lambda: ((x(), labels(), 1.0, "null", 0), {}),
     "classification_error": lambda: ((x(), labels(), 2), {}),
     **dict.fromkeys(
         ("mse_loss", "l1_loss", "binary_cross_entropy_with_logits", "hinge_loss"), lambda: ((x(), x(), "mean"), {})

@@ -183,6 +183,7 @@ row(
     dtype_error("'nonsense'", of=(u(3),), dtype="nonsense"),
 )
 row("clone", lambda x: x.copy(), lambda torch, x: x.clone(), *singles())
+row("stop_gradient", lambda x: x.copy(), lambda torch, x: x.detach(), *singles())
 
 COMPARISONS = {
     "eq": lambda a, b: a == b,

@@ -279,3 +279,62 @@ row(
     boolean=False,
     tolerance=4,
 )
+
+
+def _counted(labels: numpy.ndarray, ignore: int | None) -> numpy.ndarray:
+    return numpy.ones(len(labels), bool) if ignore is None else labels.astype(int) != ignore
+
+
+def _torch_softmax_output(torch: Any, logits: Any, labels: Any, **options: Any) -> Any:
+    """torch's softmax, with a backward that ignores what comes in, as MXNet's documentation has it."""
+    scale, normalization = options.get("scale", 1.0), options.get("normalization", "null")
+    counted = torch.tensor(_counted(labels.detach().numpy(), options.get("ignore")))
+
+    class Output(torch.autograd.Function):
+        @staticmethod
+        def forward(context: Any, x: Any) -> Any:
+            y = torch.softmax(x, 1)
+            context.save_for_backward(y)
+            return y
+
+        @staticmethod
+        def backward(context: Any, _: Any) -> Any:
+            (y,) = context.saved_tensors
+            found = y.clone()
+            for i, label in enumerate(labels.detach().long().tolist()):
+                if counted[i]:
+                    found[i, label] -= 1
+                else:
+                    found[i] = 0
+            count = {"null": 1, "batch": max(len(y), 1), "valid": max(int(counted.sum()), 1)}[normalization]
+            return found * scale / count
+
+    return Output.apply(logits)
+
+
+row(
+    "softmax_output",
+    lambda logits, labels, **options: numpy.exp(_log_probabilities(logits)),
+    _torch_softmax_output,
+    call(u(5, 3), whole(5, high=3)),
+    call(u(5, 3), whole(5, high=3).astype("float64")),
+    call(u(5, 3), whole(5, high=3), scale=0.5),
+    call(u(5, 3), whole(5, high=3), normalization="batch", scale=2),
+    call(u(5, 3), numpy.array([0, -1, 2, -1, 1]), ignore=-1),
+    call(u(5, 3), numpy.array([0, 7, 2, 7, 1]), ignore=7, normalization="valid"),
+    call(u(5, 3), numpy.array([0, 1, 2, 0, 1]), ignore=1, normalization="batch"),
+    call(u(2, 3), numpy.array([7, 7]), ignore=7, normalization="valid"),
+    call(u(0, 3), whole(0, high=3)),
+    shape_error("argument logits", "(B, C)", "(3,)", of=(u(3), whole(3))),
+    shape_error("argument labels", "(5,)", "(4,)", of=(u(5, 3), whole(4, high=3))),
+    shape_error("label is 3", "0 to 2", of=(u(5, 3), numpy.array([0, 1, 2, 3, 0]))),
+    shape_error("label is -1", "0 to 2", of=(u(5, 3), numpy.array([0, 1, 2, -1, 0]))),
+    shape_error("no class", of=(u(5, 0), whole(5, high=1))),
+    dtype_error("normalization", "'mean'", of=(u(5, 3), whole(5, high=3)), normalization="mean"),
+    dtype_error("scale", "number", of=(u(5, 3), whole(5, high=3)), scale="2"),
+    dtype_error("ignore", "whole number", of=(u(5, 3), whole(5, high=3)), ignore=1.0),
+    dtype_error("float", "int64", of=(whole(5, 3), whole(5, high=3))),
+    whole=False,
+    boolean=False,
+    tolerance=4,
+)

@@ -60,6 +60,31 @@ row(
     tolerance=16,
 )
 row(
+    "normalise",
+    lambda x, scale, bias, mean, variance, eps=1e-5: (
+        (x - _column(mean, x)) / numpy.sqrt(_column(variance, x) + eps) * _column(scale, x) + _column(bias, x)
+    ),
+    lambda torch, x, scale, bias, mean, variance, eps=1e-5: (
+        (x - _column(mean, x)) / torch.sqrt(_column(variance, x) + eps) * _column(scale, x) + _column(bias, x)
+    ),
+    call(u(5, 3), u(3), u(3), u(3), u(3, low=0.5)),
+    call(u(4, 3, 5), u(3), u(3), u(3), u(3, low=0.5)),
+    call(u(2, 3, 2, 3), u(3), u(3), u(3), u(3, low=0.5), eps=0.1),
+    call(u(1, 3, 2, 3), 1, 0, u(3), u(3, low=0.5)),
+    call(u(5, 3), u(3), 0, u(3), u(3, low=0.5)),
+    call(u(0, 3), u(3), u(3), u(3), u(3, low=0.5)),
+    shape_error("argument x", "(N, C, …)", "(3,)", of=(u(3), u(3), u(3), u(3), u(3))),
+    shape_error("argument scale", "(3,)", "(4,)", of=(u(5, 3), u(4), u(3), u(3), u(3))),
+    shape_error("argument running_mean", "(3,)", "(4,)", of=(u(5, 3), u(3), u(3), u(4), u(3))),
+    shape_error("argument running_var", "(3,)", "(1, 3)", of=(u(5, 3), u(3), u(3), u(3), u(1, 3))),
+    dtype_error("running_mean", "plain number", of=(u(5, 3), u(3), u(3), 0.0, u(3))),
+    dtype_error("eps", "0 or more", "-1", of=(u(5, 3), u(3), u(3), u(3), u(3)), eps=-1),
+    dtype_error("float", "int64", of=(whole(5, 3), whole(3), whole(3), whole(3), whole(3))),
+    whole=False,
+    boolean=False,
+    tolerance=16,
+)
+row(
     "layer_norm",
     lambda x, scale, bias, shape, eps=1e-5: _standardised(x, tuple(range(-len(shape), 0)), eps) * scale + bias,
     lambda torch, x, scale, bias, shape, eps=1e-5: torch.nn.functional.layer_norm(

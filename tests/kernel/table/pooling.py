@@ -42,7 +42,9 @@ def _max(x, kernel, stride, padding=NONE, ceil=False):
     return _pool(x, lambda seen: seen.max(axis=(2, 3)), kernel, stride, padding, ceil)
 
 
-def _avg(x, kernel, stride, padding=NONE, ceil=False, include_pad=False):
+def _avg(x, kernel, stride, padding=NONE, ceil=False, include_pad=False, divisor=None):
+    if divisor:
+        return _pool(x, lambda seen: seen.sum(axis=(2, 3)), kernel, stride, padding, ceil) / divisor
     if include_pad:
         x = numpy.pad(x, ((0, 0), (0, 0), *padding))
         padding = NONE
@@ -87,17 +89,19 @@ def _torch_max(torch: Any, x, kernel, stride, padding=NONE, ceil=False):
     return functional.max_pool2d(functional.pad(x, (*padding[1], *padding[0]), value=-math.inf), kernel, stride)
 
 
-def _torch_avg(torch: Any, x, kernel, stride, padding=NONE, ceil=False, include_pad=False):
+def _torch_avg(torch: Any, x, kernel, stride, padding=NONE, ceil=False, include_pad=False, divisor=None):
     functional = torch.nn.functional
     if all(before == after for before, after in padding):
         pads = (padding[0][0], padding[1][0])
-        return functional.avg_pool2d(x, kernel, stride, pads, ceil_mode=ceil, count_include_pad=include_pad)
+        return functional.avg_pool2d(x, kernel, stride, pads, ceil, include_pad, divisor)
 
     def summed(images: Any) -> Any:
         return functional.avg_pool2d(
             functional.pad(images, (*padding[1], *padding[0])), kernel, stride, divisor_override=1
         )
 
+    if divisor:
+        return summed(x) / divisor
     return summed(x) / (kernel[0] * kernel[1] if include_pad else summed(torch.ones_like(x)))
 
 
@@ -165,6 +169,8 @@ row(
     _torch_avg,
     *(call(u(*shape), **options) for shape, options in CASES),
     *(call(u(*shape), **options, include_pad=True) for shape, options in CASES[2:4]),
+    *(call(u(*shape), **options, divisor=3) for shape, options in CASES[:4]),
+    shape_error("divisor", "1 or more", "0", of=(u(1, 1, 4, 4),), kernel=(2, 2), stride=(2, 2), divisor=0),
     *REFUSED,
     whole=False,
     boolean=False,
@@ -214,6 +220,7 @@ row(
     lambda torch, x, size, **options: _torch_pull(torch, _torch_avg, x, size, **options),
     *(call(u(*_max(numpy.zeros(shape), **options).shape), size=shape[2:], **options) for shape, options in CASES[:-1]),
     call(u(1, 2, 3, 3), size=(5, 6), kernel=(3, 3), stride=(2, 2), padding=((1, 1), (1, 0)), include_pad=True),
+    call(u(1, 2, 3, 3), size=(5, 6), kernel=(3, 3), stride=(2, 2), padding=((1, 1), (1, 0)), divisor=2),
     shape_error("argument x", "(?, ?, 2, 3)", "(1, 1, 3, 3)", of=(u(1, 1, 3, 3),), **SIZE),
     whole=False,
     boolean=False,

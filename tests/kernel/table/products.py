@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy
 
 from tests.kernel.table.entry import call, dtype_error, of_floats, row, shape_error, truth, u, whole
@@ -54,11 +56,16 @@ row(
 )
 row(
     "linear",
-    lambda x, weight, bias, transposed=False: (
-        numpy.einsum("...i,io->...o" if transposed else "...i,oi->...o", x, weight) + bias
+    lambda x, weight, bias, transposed=False, flatten=False: (
+        numpy.einsum(
+            "...i,io->...o" if transposed else "...i,oi->...o",
+            x.reshape(len(x), math.prod(x.shape[1:])) if flatten else x,
+            weight,
+        )
+        + bias
     ),
-    lambda torch, x, weight, bias, transposed=False: (
-        torch.nn.functional.linear(x, weight.T if transposed else weight) + bias
+    lambda torch, x, weight, bias, transposed=False, flatten=False: (
+        torch.nn.functional.linear(x.flatten(1) if flatten else x, weight.T if transposed else weight) + bias
     ),
     call(u(5, 3), u(4, 3), u(4)),
     call(u(3, 3), u(3, 3), u(3)),
@@ -73,6 +80,11 @@ row(
     call(u(5, 3), u(4, 3), 0),
     call(u(5, 3), u(3, 4), 0.5, transposed=True),
     call(u(3), u(4, 3), 0),
+    call(u(5, 3), u(4, 3), u(4), flatten=True),
+    call(u(5, 3, 2), u(4, 6), u(4), flatten=True),
+    call(u(2, 3, 2, 2), u(12, 4), 0, flatten=True, transposed=True),
+    shape_error("argument weight", "(?, 6)", "(5, 6)", "(4, 3)", of=(u(5, 3, 2), u(4, 3), u(4)), flatten=True),
+    shape_error("argument x", "()", "batch", of=(u(), u(4, 3), u(4)), flatten=True),
     shape_error("argument weight", "(?, 3)", "(5, 3)", "(3, 4)", of=(u(5, 3), u(3, 4), u(4))),
     shape_error("argument weight", "(3, ?)", "(in, out)", of=(u(5, 3), u(4, 3), u(4)), transposed=True),
     shape_error("argument bias", "(4,)", "(5,)", of=(u(5, 3), u(4, 3), u(5))),

@@ -43,6 +43,32 @@ row(
     dtype_error("sizes", "whole numbers", of=(u(1),), shape=(2.0,)),
 )
 row(
+    "flatten",
+    lambda x, start=0: (
+        numpy.reshape(x, (*x.shape[: start % max(x.ndim, 1)], -1)) if x.size else x.reshape(x.shape[0], 6)
+    ),
+    lambda torch, x, start=0: torch.flatten(x, start),
+    call(u(2, 3, 4)),
+    call(u(2, 3, 4), start=1),
+    call(u(2, 3, 4), start=-1),
+    call(u(2, 3, 4), start=-2),
+    call(u(5), start=0),
+    call(u()),
+    call(u(0, 2, 3), start=1),
+    shape_error("axis 3", "3 axes", of=(u(2, 3, 4),), start=3),
+    dtype_error("start", "whole number", of=(u(2, 3),), start=1.0),
+)
+row(
+    "extent",
+    lambda x, axis=0: numpy.int64(x.shape[axis]),
+    lambda torch, x, axis=0: torch.tensor(x.shape[axis]),
+    call(u(3, 4)),
+    call(u(3, 4), axis=-1),
+    call(u(0, 2)),
+    shape_error("axis 2", "2 axes", of=(u(3, 4),), axis=2),
+    shape_error("no axis", of=(u(),)),
+)
+row(
     "permute",
     lambda x, axes: numpy.transpose(x, axes),
     lambda torch, x, axes: torch.permute(x, axes),
