@@ -77,9 +77,12 @@ class matmul(Op):
         return (ArrayType(a_shape, dtype), ArrayType(b_shape, dtype)), (ArrayType(shape, dtype),)
 
     def forward(xp, a, b, out=None):
-        if out is None and a.ndim == b.ndim == 2:
+        if a.ndim != 2 or b.ndim != 2:
+            return xp.matmul(a, b, out=out)
+        if out is None:
             return a.dot(b)
-        return xp.matmul(a, b, out=out)
+        # Not matmul, which adds up in another order where an operand has gaps between its elements.
+        return a.dot(b, out=out) if out.flags.c_contiguous else deliver(xp, a.dot(b), out)
 
 
 class mv(Op):
