@@ -596,11 +596,12 @@ class Executor:
         """What memory a pass takes and where each value lies; prints as a table.
 
         >>> from kernel import sym
-        >>> net = kernel.relu(sym.FullyConnected(sym.Variable("data"), num_hidden=3, name="fc"))
+        >>> net = sym.FullyConnected(sym.Variable("data"), num_hidden=3, name="fc")
+        >>> net = sym.Activation(net, act_type="relu", name="relu")
         >>> net.simple_bind(data=(2, 4)).plan(is_train=False)
-        value         shape   bytes  place                  steps
-        fc_output     (2, 3)     24  at 0                   0-2
-        relu0_output  (2, 3)     24  in place of fc_output  1-2
+        value        shape   bytes  place                  steps
+        fc_output    (2, 3)     24  at 0                   0-2
+        relu_output  (2, 3)     24  in place of fc_output  1-2
         64 bytes planned; 128 if every value had its own.
         """
         require_flag("plan: is_train", is_train)

@@ -15,8 +15,9 @@ from .apply import apply
 from .creation import tensor
 from .errors import DtypeError, FileError, show
 from .executor import specialise
-from .op import dtype_of, registry
-from .symbol import ROLES, Entry, Node, Symbol, by_mode, finish, variable
+from .op import registry
+from .parameter import Buffer, Parameter
+from .symbol import ROLES, Entry, Node, Symbol, by_mode, finish, topological, variable
 from .tape import no_grad
 from .xp import default_generator
 
@@ -70,7 +71,15 @@ def _tojson(self: Symbol) -> str:
 
     ``sym.load_json`` makes the symbol again.
     """
-    nodes = self._nodes()
+    return json.dumps(to_data(self._entries, {}), indent=1)
+
+
+def to_data(entries: Iterable[Entry], kept: Mapping[Node, str], arguments: Iterable[Node] = ()) -> dict[str, Any]:
+    """The graph as what JSON can spell.
+
+    ``kept`` says under which name the values of a variable are kept elsewhere, ``arguments`` in which order they come.
+    """
+    nodes = topological([*(entry.node for entry in entries), *arguments])
     number = {node: i for i, node in enumerate(nodes)}
 
     def spelled(x: Any) -> Any:
@@ -84,8 +93,12 @@ def _tojson(self: Symbol) -> str:
             if node.value is not None and node.role != "draw":
                 shape, dtype = node.value.shape, node.value.dtype
             entry |= {"role": node.role, "shape": _encoded(shape), "dtype": None if dtype is None else str(dtype)}
-            if node.role == "constant":
+            if node in kept:
+                entry |= {"kept": kept[node], "learned": node.value.requires_grad}
+            elif node.role == "constant":
                 entry["value"] = node.value.tolist()
+            if node.auto:
+                entry["auto"] = True
         else:
             if node.op is not by_mode and registry.get(node.op.name) is not node.op:
                 raise DtypeError(f"tojson: {node.name} is computed by {node.op.name}, which a file cannot name.")
@@ -96,8 +109,9 @@ def _tojson(self: Symbol) -> str:
         if node.attr:
             entry["attr"] = node.attr
         listed.append(entry)
-    heads = [[number[node], index] for node, index in self._entries]
-    return json.dumps({"format": FORMAT, "version": VERSION, "nodes": listed, "heads": heads}, indent=1)
+    heads = [[number[node], index] for node, index in entries]
+    data = {"format": FORMAT, "version": VERSION, "nodes": listed, "heads": heads}
+    return data | ({"arguments": [number[node] for node in arguments]} if arguments else {})
 
 
 def _save(self: Symbol, path: str | os.PathLike) -> None:
@@ -141,6 +155,11 @@ def _decoded(value: Any) -> Any:
 
 def from_json(data: Any) -> Symbol:
     """The symbol that ``tojson`` spelled, given what ``json.loads`` made of the text."""
+    return from_data(data, {})[0]
+
+
+def from_data(data: Any, kept: Mapping[str, Any]) -> tuple[Symbol, list[Node]]:
+    """(symbol, arguments in their order) that ``to_data`` spelled, given the values that are kept elsewhere."""
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise FileError("load_json: this is no graph that symbol.tojson() wrote.")
     if not isinstance(data.get("version"), int) or data["version"] > VERSION:
@@ -160,9 +179,11 @@ def from_json(data: Any) -> Symbol:
     try:
         for item in data["nodes"]:
             where = f"node {len(nodes)}"
-            nodes.append(_node(item, entry))
+            nodes.append(_node(item, entry, kept))
         where = "its heads"
-        return Symbol([entry(pair) for pair in data["heads"]])
+        symbol = Symbol([entry(pair) for pair in data["heads"]])
+        where = "its arguments"
+        return symbol, [nodes[_index(i, len(nodes))] for i in data.get("arguments", ())]
     except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
         said = f"there is no {error}" if isinstance(error, KeyError) else str(error)
         raise FileError(f"load_json: {where} cannot be as tojson writes it: {said.rstrip('.')}.") from None
@@ -174,21 +195,8 @@ def _index(value: Any, size: int) -> int:
     return value
 
 
-def _node(item: dict, entry: Any) -> Node:
-    if item["op"] is None:
-        node = variable(item["name"], _decoded(item["shape"]), None, item["role"])
-        if item["role"] not in ROLES:
-            raise ValueError(f"there is no role {show(item['role'])}.")
-        if item["role"] == "draw":
-            node.declared, node.types = (None, None), None
-            node = Symbol._draw(None)._entries[0].node
-            node.name = item["name"]
-        elif item["role"] == "constant":
-            shape, dtype = _decoded(item["shape"]), dtype_of("dtype", item["dtype"])
-            node.value = tensor(item["value"], dtype=dtype).reshape(shape)
-        elif item["dtype"] is not None:
-            node = variable(item["name"], _decoded(item["shape"]), item["dtype"], item["role"])
-    else:
+def _node(item: dict, entry: Any, kept: Mapping[str, Any]) -> Node:
+    if item["op"] is not None:
         op = by_mode if item["op"] == by_mode.name else registry.get(item["op"])
         if op is None:
             raise ValueError(f"there is no operation called {show(item['op'])} here.")
@@ -196,5 +204,19 @@ def _node(item: dict, entry: Any) -> Node:
         node = Node(op, tuple(map(entry, item["inputs"])), attributes, item["name"])
         node.updates = tuple((entry(target), entry(value)) for target, value in item.get("updates", ()))
         finish(node)
+    elif item["role"] not in ROLES:
+        raise ValueError(f"there is no role {show(item['role'])}.")
+    elif item["role"] == "draw":
+        node = Symbol._draw(None)._entries[0].node
+        node.name = item["name"]
+    else:
+        node = variable(item["name"], _decoded(item["shape"]), item["dtype"], item["role"])
+        if "kept" in item:
+            values = kept[item["kept"]]
+            made = {"argument": Parameter, "auxiliary": Buffer, "constant": tensor}[item["role"]](values)
+            node.value = made.requires_grad_(item["learned"]) if item["role"] == "argument" else made
+        elif item["role"] == "constant":
+            node.value = tensor(item["value"], dtype=item["dtype"]).reshape(_decoded(item["shape"]))
+    node.auto = bool(item.get("auto", False))
     node.attr = {str(key): str(text) for key, text in item.get("attr", {}).items()}
     return node

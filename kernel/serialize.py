@@ -7,6 +7,7 @@ so that whoever opens it knows what to feed. Files of other programs load too, i
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import secrets
@@ -18,7 +19,9 @@ from typing import Any, NamedTuple
 import numpy
 
 from .creation import tensor
-from .errors import DtypeError, FileError, show
+from .errors import DtypeError, FileError, UnknownSizeError, show
+from .function import Function
+from .graph import from_data, to_data
 from .module import Module
 from .op import DTYPES
 from .tensor import Tensor
@@ -58,6 +61,8 @@ def save(model: Module | Mapping[str, Tensor], path: str | os.PathLike) -> None:
     ...     kernel.save(layer, Path(folder, "layer.safetensors"))
     ...     _ = kernel.load(Path(folder, "layer.safetensors"), into=kernel.layers.Linear(2, 3))
     """
+    if isinstance(model, Function):
+        return _save_function(model, path)
     library = _library("save")
     is_module = isinstance(model, Module)
     if not is_module and not (isinstance(model, Mapping) and all(map(_is_entry, model, model.values()))):
@@ -67,7 +72,11 @@ def save(model: Module | Mapping[str, Tensor], path: str | os.PathLike) -> None:
     about = {"format": FORMAT, "version": str(VERSION), "checksum": _checksum(arrays)}
     if is_module:
         about |= {"model": repr(model), "types": model.types}
-    data = library.numpy.save(arrays, metadata=about)
+    _write(path, library.numpy.save(arrays, metadata=about))
+
+
+def _write(path: Any, data: bytes) -> None:
+    """Write a file beside its place, and then move it there."""
     place = _path("save", path)
     scratch = place.parent / f".{place.name}.{secrets.token_hex(4)}"
     try:
@@ -99,6 +108,74 @@ def load(path: str | os.PathLike, into: Module | None = None, strict: bool = Tru
     if into is not None:
         into.load_state_dict(state, strict)
     return state
+
+
+def _save_function(self: Function, path: str | os.PathLike) -> None:
+    """Write a function to one file: its graph, and the values of its parameters, which are safetensors.
+
+    What is computed by Python code that needs to know the shapes must be called on variables first. Where modules know
+    only numbers and names, a function can be loaded without the code that made it; nothing in the file can run.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from kernel.layers import Dense
+    >>> model = Dense(2)(kernel.input_variable(3))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(Path(folder, "model.cmf"))
+    ...     again = kernel.Function.load(Path(folder, "model.cmf"))
+    >>> again
+    Dense(Tensor[3]) -> Tensor[2]
+    >>> bool((again([1.0, 2.0, 3.0]) == model([1.0, 2.0, 3.0])).all())
+    True
+    """
+    library = _library("save")
+    kept: dict[Any, str] = {}
+    for node in self._nodes():
+        if node.op is None and node.value is not None and node.role != "draw":
+            name = node.name if node.name not in kept.values() else f"{node.name}#{len(kept)}"
+            kept[node] = name
+    waiting = [name for node, name in kept.items() if hasattr(node.value, "complete")]
+    if waiting:
+        raise UnknownSizeError(
+            f"save: the parameters {', '.join(waiting)} have no values yet; call the function on data, or on variables "
+            "with a shape, once."
+        )
+    arrays = {name: numpy.asarray(node.value.detach().cpu().numpy(), order="C") for node, name in kept.items()}
+    data = to_data(self._entries, kept, self._argument_nodes())
+    about = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "checksum": _checksum(arrays),
+        "model": repr(self),
+        "types": repr(self),
+        "graph": json.dumps(data),
+    }
+    _write(path, library.numpy.save(arrays, metadata=about))
+
+
+def _load_function(path: str | os.PathLike) -> Function:
+    """The function that ``save`` wrote to a file; raises FileError, in words, for any other file."""
+    place = _path("load", path)
+    with _opened("load", place) as file:
+        about = file.metadata() or {}
+        _check_version(place, about)
+        values = {name: _read(place, file, name) for name in list(file.keys())}
+    if not _is_ours(about) or "graph" not in about:
+        raise FileError(
+            f"load: {place} holds numbers, but no function; make the model in Python, and load them into it with "
+            "kernel.load(path, into=model)."
+        )
+    if about.get("checksum") != _checksum({name: value.numpy() for name, value in values.items()}):
+        raise FileError(f"load: {place} is damaged, its numbers are not those that were saved; nothing was loaded.")
+    try:
+        data = json.loads(about["graph"])
+    except ValueError as error:
+        raise FileError(f"load: {place} is damaged, its graph cannot be read: {error}.") from None
+    symbol, arguments = from_data(data, values)
+    return Function._of(symbol._entries, arguments)
+
+
+Function.save, Function.load = _save_function, staticmethod(_load_function)
 
 
 def header(path: str | os.PathLike) -> Header:
