@@ -30,7 +30,10 @@ class Ref(NamedTuple):
 
 @dataclass
 class Node:
-    """A variable (no op, a name, and how to draw its numbers), or a call of an op."""
+    """A variable (no op, a name, and how to draw its numbers), or a call of an op, or of a ``function`` of operands.
+
+    A function is one that means something else in training than in use; on tensors it is called as in use.
+    """
 
     op: type[Op] | None
     operands: tuple[Any, ...] = ()
@@ -38,6 +41,17 @@ class Node:
     outputs: int = 1
     name: str = ""
     draw: Callable[[numpy.random.Generator], numpy.ndarray] | None = None
+    function: Callable | None = None
+
+    @property
+    def is_variable(self) -> bool:
+        return self.draw is not None
+
+    def call(self, operands: list) -> tuple:
+        """Its outputs for tensors, or for symbols."""
+        if self.function is not None:
+            return as_tuple(self.function(*operands))
+        return as_tuple(kernel.apply(self.op, *operands, **self.attributes))
 
 
 @dataclass
@@ -54,18 +68,18 @@ class Graph:
 
         lines = [f"graph of seed {self.seed}"]
         for i, node in enumerate(self.nodes):
-            if node.op is None:
+            if node.is_variable:
                 sample = node.draw(numpy.random.default_rng(0))
                 lines.append(f"  %{i} = {node.name}: {sample.dtype} {sample.shape}")
             else:
                 operands = ", ".join(map(spelled, node.operands))
-                lines.append(f"  %{i} = {node.op.name}({operands}) {node.attributes or ''}")
+                lines.append(f"  %{i} = {node.op.name if node.op else node.name}({operands}) {node.attributes or ''}")
         return "\n".join([*lines, f"  outputs {', '.join(map(spelled, self.outputs))}"])
 
     def data(self, number: int) -> dict[str, numpy.ndarray]:
         """Numbers for every variable: another set for each ``number``. Some lie in memory as no new array does."""
         rng = numpy.random.default_rng((self.seed, number))
-        return {node.name: node.draw(rng) for node in self.nodes if node.op is None}
+        return {node.name: node.draw(rng) for node in self.nodes if node.is_variable}
 
     def used(self) -> set[int]:
         """The nodes that an output depends on."""
@@ -82,11 +96,10 @@ def evaluate(graph: Graph, leaves: dict[str, Any]) -> list[tuple]:
     """The outputs of every node, computed eagerly in the order of the list."""
     values: list[tuple] = []
     for node in graph.nodes:
-        if node.op is None:
+        if node.is_variable:
             values.append((leaves[node.name],))
         else:
-            operands = [values[x.node][x.output] if isinstance(x, Ref) else x for x in node.operands]
-            values.append(as_tuple(kernel.apply(node.op, *operands, **node.attributes)))
+            values.append(node.call([values[x.node][x.output] if isinstance(x, Ref) else x for x in node.operands]))
     return values
 
 
@@ -153,27 +166,35 @@ class Builder:
             array = rng.integers(0, high, shape) if high else rng.uniform(low, top, shape)
             return in_some_order(rng, numpy.asarray(array).astype(kind))
 
-        name = f"v{sum(node.op is None for node in self.nodes)}"
+        name = f"v{sum(node.is_variable for node in self.nodes)}"
         self.nodes.append(Node(None, name=name, draw=draw))
         value = Value(Ref(len(self.nodes) - 1, 0), kernel.from_numpy(draw(self.data_rng)))
         self.values.append(value)
         return value
 
     def call(self, name: str, *operands: Any, **attributes: Any) -> list[Value]:
-        op = registry[name]
-        tensors = [x.tensor if isinstance(x, Value) else x for x in operands]
+        refs = tuple(x.ref if isinstance(x, Value) else x for x in operands)
+        return self.node(Node(registry[name], refs, attributes), operands)
+
+    def function(self, name: str, function: Callable, *operands: Value) -> Value:
+        return self.node(Node(None, tuple(x.ref for x in operands), name=name, function=function), operands)[0]
+
+    def node(self, node: Node, operands: tuple) -> list[Value]:
         try:
-            results = as_tuple(kernel.apply(op, *tensors, **attributes))
+            results = node.call([x.tensor if isinstance(x, Value) else x for x in operands])
         except (kernel.ShapeError, kernel.DtypeError):
             raise Nothing from None
         for y in results:
             array = y.numpy()
             if y.numel() > 20_000 or (array.size and not abs(array.astype(float)).max() <= LARGEST):
                 raise Nothing
-        refs = tuple(x.ref if isinstance(x, Value) else x for x in operands)
-        self._note(op, refs)
-        self.read |= {x for x in refs if isinstance(x, Ref)}
-        self.nodes.append(Node(op, refs, attributes, len(results)))
+        if node.op is None:
+            self.traits.add(node.name)
+        else:
+            self._note(node.op, node.operands)
+        self.read |= {x for x in node.operands if isinstance(x, Ref)}
+        node.outputs = len(results)
+        self.nodes.append(node)
         found = [Value(Ref(len(self.nodes) - 1, k), y) for k, y in enumerate(results)]
         self.values += found
         return found
@@ -553,10 +574,35 @@ def made_of_whole_numbers(b: Builder) -> None:
         b.one("mul", v, b.choose(0.5, b.beside(v)))
 
 
+def in_training_only(b: Builder) -> None:
+    """What drops in training and not in use, or has statistics that training moves; other seeds in every pass."""
+    if b.chance(0.5):
+        rate = b.choose(0.3, 0.5)
+        x = b.some_float()
+        b.function("dropout while training", lambda x: kernel.dropout(x, rate, not isinstance(x, kernel.Tensor)), x)
+        return
+    x = b.pick(lambda v: v.is_float and 2 <= len(v.shape) <= 4 and math.prod(v.shape) > v.shape[1] > 0)
+    fixed, momentum = b.chance(0.3), b.choose(0.9, 0.5)
+
+    def norm(data: Any, gamma: Any, beta: Any) -> Any:
+        if isinstance(data, kernel.Tensor):
+            return kernel.batch_norm(data, None if fixed else gamma, beta, eps=0.1)
+        return kernel.sym.BatchNorm(data, gamma, beta, eps=0.1, momentum=momentum, fix_gamma=fixed)
+
+    b.function("norm while training", norm, x, b.variable(x.shape[1]), b.variable(x.shape[1]))
+
+
+def with_constant(b: Builder) -> None:
+    x = b.some_float()
+    constant = kernel.tensor(b.rng.uniform(-1, 1, x.shape[-1:]).astype("float32"))
+    b.function("plus a constant", lambda x: x + constant, x)
+
+
 def without_gradient(b: Builder) -> None:
     name = b.choose("full_like", "one_hot", "argmin", "all", "any")
     if name == "one_hot":
-        b.one(name, b.pick(lambda v: v.dtype.kind == "i" and len(v.shape) < 3), classes=100, dtype="float32")
+        v = b.pick(lambda v: v.dtype.kind == "i" and len(v.shape) < 3)
+        b.one(name, b.one("clip", v, low=0, high=4), classes=5, dtype="float32")
     else:
         v = b.pick(lambda v: v.dtype != bool or name in ("all", "any"))
         b.one(name, v, **({"value": b.choose(0, 1, 2)} if name == "full_like" else {}))
@@ -594,12 +640,14 @@ VOCABULARY: dict[Callable[[Builder], None], float] = {
     loss: 1,
     made_of_whole_numbers: 1,
     without_gradient: 1,
+    in_training_only: 1,
+    with_constant: 0.4,
 }
 
 
 def chosen_outputs(b: Builder, scalar: bool) -> list[Ref]:
     """Mostly what nobody read, some of it brought together by sums, so that little of the graph is left out."""
-    floats = [value for value in b.values if value.is_float and b.nodes[value.ref.node].op is not None]
+    floats = [value for value in b.values if value.is_float and not b.nodes[value.ref.node].is_variable]
     ends = [value for value in floats if value.ref not in b.read]
     b.rng.shuffle(ends)
     few = 0 if scalar else int(b.rng.integers(0, 4))
@@ -618,7 +666,7 @@ def chosen_outputs(b: Builder, scalar: bool) -> list[Ref]:
         base = outputs[b.rng.integers(len(outputs))]
         outputs.append(b.one("reshape", base, shape=(-1,)))
     if b.chance(0.15):
-        outputs.append(b.pick(lambda v: v.is_float and b.nodes[v.ref.node].op is None))
+        outputs.append(b.pick(lambda v: v.is_float and b.nodes[v.ref.node].is_variable))
     if b.chance(0.15):
         outputs.append(b.pick(lambda v: not v.is_float or b.chance(0.2)))
     b.rng.shuffle(order := list(range(len(outputs))))
@@ -631,9 +679,9 @@ def note_outputs(graph: Graph, b: Builder) -> None:
     traits = graph.traits
     if len(set(outputs)) < len(outputs):
         traits.add("an output twice")
-    if read & {ref for ref in outputs if graph.nodes[ref.node].op}:
+    if read & {ref for ref in outputs if not graph.nodes[ref.node].is_variable}:
         traits.add("an output that is read")
-    if any(graph.nodes[ref.node].op is None for ref in outputs):
+    if any(graph.nodes[ref.node].is_variable for ref in outputs):
         traits.add("a variable as output")
     if any(graph.nodes[ref.node].op and graph.nodes[ref.node].op.view for ref in outputs):
         traits.add("a view as output")
@@ -665,9 +713,9 @@ def graph_of(seed: int) -> Graph:
     weights = numpy.array(list(VOCABULARY.values()))
 
     def calls() -> int:
-        return sum(node.op is not None for node in b.nodes)
+        return sum(not node.is_variable for node in b.nodes)
 
-    while calls() < wanted or not any(v.is_float and b.nodes[v.ref.node].op is not None for v in b.values):
+    while calls() < wanted or not any(v.is_float and not b.nodes[v.ref.node].is_variable for v in b.values):
         before = len(b.nodes), len(b.values), set(b.traits), set(b.read)
         try:
             templates[b.rng.choice(len(templates), p=weights / weights.sum())](b)
