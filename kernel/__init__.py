@@ -13,7 +13,9 @@ from . import eager, errors, functional, initialisers, layers, op, ops, sym, tap
 from .apply import apply
 from .check import gradcheck
 from .creation import arange, empty, eye, from_numpy, full, linspace, ones, rand, randint, randn, tensor, zeros
+from .drawing import plot_network, summary
 from .errors import DeviceError, DtypeError, FileError, GradError, ShapeError, UnknownSizeError
+from .executor import Executor
 from .function import Function, combine, criterion, input_variable, placeholder
 from .functional import *  # noqa: F403
 from .metrics import *  # noqa: F403
