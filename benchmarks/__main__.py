@@ -1,8 +1,8 @@
 """`python -m benchmarks`: the table of ratios to PyTorch's eager mode, peak memory, and the time of `import kernel`.
 
 Four sides run in processes of their own and take turns: the kernel as it is typed and tuned, PyTorch as it comes and
-tuned. A figure is the median over the turns, a ratio the median of one side over that of the other. Nothing else should
-be running on the machine.
+tuned. A figure is the median over the turns, a ratio the median of one side over that of the other. Then executors take
+turns with the kernel's own eager steps. Nothing else should be running on the machine.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from rich.table import Table
 
 from kernel import gpu_available, tuning
 
-from .workloads import TARGETS
+from . import graph_side, kernel_side
+from .workloads import DENSE, GRAPH_TARGETS, TARGETS
 
 ROOT = Path(__file__).resolve().parent.parent
 TURN_SECONDS = 0.15
@@ -34,6 +35,9 @@ SIDES = {
     ("kernel", "tuned"): ["--tuned"],
     ("torch", "default"): [],
     ("torch", "tuned"): ["--tuned"],
+}
+GRAPH_SIDES = {("graph", "typed"): [], ("graph", "tuned"): ["--tuned"]} | {
+    key: options for key, options in SIDES.items() if key[0] == "kernel"
 }
 PAIRS = [(ours, theirs) for ours in ("typed", "tuned") for theirs in ("default", "tuned")]
 # What a user may have set for the libraries or for malloc would be in every column.
@@ -51,7 +55,7 @@ class Side:
     """A running worker process."""
 
     def __init__(self, library: str, kind: str, threads: int, device: str = "cpu"):
-        options = SIDES[library, kind]
+        options = (SIDES | GRAPH_SIDES)[library, kind]
         self.name = f"{library} {kind}"
         self.process = subprocess.Popen(
             [
@@ -141,6 +145,34 @@ def speed(names: list[str], threads: int, turns: int, device: str) -> Table:
     return table
 
 
+def graphs(names: list[str], threads: int, turns: int) -> Table:
+    """The executor's step against the eager one, and what it plans against what the eager one holds."""
+    title = f"{threads} thread{'s' if threads > 1 else ''}, one training step by executor and eagerly; ratios: executor / eager"
+    table = Table(title=title, box=MARKDOWN)
+    headings = ("executor typed", "executor tuned", "eager typed", "eager tuned", "typed", "tuned", "target")
+    for heading in ("workload", *headings, "planned bytes", "eager peak bytes"):
+        table.add_column(heading, justify="left" if heading == "workload" else "right")
+    sides = {key: Side(*key, threads) for key in GRAPH_SIDES}
+    for name in names:
+        found = measure(name, sides, turns)
+        ratios = [found["graph", kind] / found["kernel", kind] for kind in ("typed", "tuned")]
+        target = GRAPH_TARGETS[name]
+        missed = "" if max(ratios) <= target or threads > 1 else ", missed"
+        sizes = [f"{size:,}" for size in planned_against_eager(name)]
+        times = [duration(found[key]) for key in GRAPH_SIDES]
+        table.add_row(name, *times, *(f"{ratio:.2f}" for ratio in ratios), f"≤ {target}{missed}", *sizes)
+    for side in sides.values():
+        side.close()
+    return table
+
+
+def planned_against_eager(name: str) -> tuple[int, int]:
+    """(bytes that the executor of a workload plans for a step, the most that an eager step holds at a time)."""
+    maker = {"f 64": lambda: graph_side.lenet(64), "f 1024": lambda: graph_side.lenet(1024)}.get(name)
+    executor = graph_side.dense(*DENSE[name][:2]) if maker is None else maker()
+    return graph_side.planned_bytes(executor), graph_side.peak_bytes(kernel_side.workloads("cpu")[name]())
+
+
 def memory(processes: int = 5) -> Table:
     """By how much a fresh process grows at most in three steps of a large workload: the median over processes.
 
@@ -192,6 +224,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--turns", type=int, default=9)
     parser.add_argument("--gpu", action="store_true", help="only the table of the GPU, which comes last otherwise")
+    parser.add_argument("--graphs", action="store_true", help="only the tables of executors against eager steps")
     options = parser.parse_args()
     unknown = set(options.workloads) - set(TARGETS)
     if unknown:
@@ -211,7 +244,13 @@ def main() -> int:
     console.print(f"tuned: {tuned or 'nothing to set on this system'}; torch also channels_last", highlight=False)
     if not options.gpu:
         for threads in options.threads:
-            console.print(speed(names, threads, options.turns, "cpu"))
+            if not options.graphs:
+                console.print(speed(names, threads, options.turns, "cpu"))
+            known = [name for name in names if name in GRAPH_TARGETS]
+            if known:
+                console.print(graphs(known, threads, options.turns))
+        if options.graphs:
+            return 0
         if MEMORY_WORKLOAD in names:
             console.print(memory() if sys.platform == "linux" else "peak memory: only Linux tells it")
         console.print(f"import kernel: {import_milliseconds():.0f} ms (target ≤ {IMPORT_TARGET_MS} ms)")

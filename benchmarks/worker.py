@@ -40,7 +40,7 @@ def growth(step: Callable[[], list], steps: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("library", choices=("kernel", "torch"))
+    parser.add_argument("library", choices=("kernel", "graph", "torch"))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--tuned", action="store_true")
@@ -52,6 +52,10 @@ def main() -> None:
 
         torch.set_num_threads(options.threads)
         workloads = side.workloads(options.device, options.tuned)
+    elif options.library == "graph":
+        from . import graph_side as side
+
+        workloads = side.workloads(options.device)
     else:
         from . import kernel_side as side
 

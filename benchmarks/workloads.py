@@ -62,6 +62,8 @@ TARGETS = {
     "h rnn": [Target("tuned", "default", 0.4)],
     "h lstm": [Target("tuned", "default", 1.1)],
 }
+# How much of the eager step's time the executor's may take, both typed and both tuned, on one thread.
+GRAPH_TARGETS = {"b fused": 0.8, "e": 0.95, "f 64": 1.0, "f 1024": 1.0}
 # The sizes of the layers, the batch and the momentum of the workloads that are linear layers with relu between them.
 DENSE = {"b fused": ((2, 12, 3), 20, 0.0), "c": ((2, 12, 3), 500, 0.9), "d": ((2, 2), 32, 0.0)}
 DENSE |= {"e": ((100, 128, 10), 100, 0.0)}

@@ -6,6 +6,7 @@ rules are needed. What is left for a pass is a list of calls of NumPy on arrays 
 
 from __future__ import annotations
 
+import collections
 import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -24,6 +25,7 @@ from .xp import Device, default_generator
 from .xp import device as device_of
 
 REQUESTS = ("write", "add", "null")
+WRITTEN = object()  # stands for a gradient that is already where it belongs
 _PLAIN_ERRORS = (ShapeError, DtypeError, OverflowError, IndexError, MemoryError)
 
 
@@ -200,12 +202,17 @@ class Program:
                 continue
             reached |= {call.operands[i] for i in call.record.needs}
         self.reached = reached
+        self.asked = {self.values[node, 0]: asked for node, asked in self.gradients.items() if node in self.bound}
+        self.contributions = collections.Counter(self.values[entry] for entry in self.outputs)
+        for call in self.calls:
+            if call.record is not None:
+                self.contributions.update(call.operands[i] for i in call.record.needs)
 
     # --- how long each value lives, and where ---
 
     def _plan(self) -> None:
         forward = len(self.calls)
-        steps = 2 * forward if self.training else forward
+        steps = self.steps = 2 * forward if self.training else forward
         for call in self.calls:
             backward = steps - 1 - call.step
             for i, x in enumerate(call.operands):
@@ -246,17 +253,19 @@ class Program:
                 return
 
     def _gradient_bytes(self) -> int:
-        """The most that gradients take at a time, if each takes memory of its own."""
-        alive = {self.values[entry] for entry in self.outputs} & self.reached
-        now = most = sum(_bytes(value) for value in alive)
+        """The most that gradients take at a time, beside the arrays that they end in and the memory of dead values."""
+        alive = {self.values[entry]: _bytes(self.values[entry]) for entry in self.outputs}
+        alive = {value: size for value, size in alive.items() if value in self.reached}
+        most = sum(alive.values())
         for call in reversed(self.calls):
             if call.record is None:
                 continue
-            born = {call.operands[i] for i in call.record.needs} - alive
-            now += sum(map(_bytes, born))
-            most = max(most, now)
-            now -= sum(_bytes(value) for value in call.outputs if value in alive)
-            alive = (alive | born) - set(call.outputs)
+            over = self._may_overwrite(call)
+            born = {call.operands[i]: 0 if over else _bytes(call.operands[i]) for i in call.record.needs}
+            now = {**alive, **{value: size for value, size in born.items() if value not in alive}}
+            most = max(most, sum(now.values()))
+            gone = {*call.outputs, *(value for value in born if self._leaf(value) is not None)}
+            alive = {value: size for value, size in now.items() if value not in gone}
         return most
 
     # --- the calls ---
@@ -285,6 +294,8 @@ class Program:
             if gradient is not None:
                 value = self.values.get((node, 0))
                 self.leaves.append((request == "add", gradient, self.numbers.get(value)))
+        at_once = {id(leaf) for step in self.backward_steps for _, leaf in step[2] if leaf is not None}
+        self.late = [facts for facts in self.leaves if id(facts[1]) not in at_once]
 
     def _place(self, value: Value) -> None:
         """Give ``value`` its array, or a slot for what each pass makes anew."""
@@ -358,7 +369,7 @@ class Program:
         self._add(call, step)
 
     def _compile_backward(self, call: _Call) -> tuple:
-        """One node on the way back: (call, where its gradients come from and go to, output, what is read, what moves).
+        """One node on the way back: (rules, number of its gradient, those of its operands, output, what is read, …).
 
         Gradients are filed by number. What rules read is a list that stands ready, but for what each pass makes anew.
         """
@@ -378,9 +389,41 @@ class Program:
             if value in self.slots:
                 moving.append((outputs, k, self.slots[value]))
             outputs.append(self._read(value))
-        incoming = tuple(map(self._number, call.outputs))
-        outgoing = tuple(self._number(call.operands[i]) for i in record.needs)
-        return call, incoming[0], incoming if not record.single else None, outgoing, outputs, saved, tuple(moving)
+        numbers = tuple(map(self._number, call.outputs))
+        outgoing = tuple((self._number(x), self._leaf(x)) for x in (call.operands[i] for i in record.needs))
+        over = record.rules[0][0] if self._may_overwrite(call) else None
+        output = tuple(outputs) if not record.single else outputs[0] if outputs else None
+        special = None
+        if moving or not record.single:
+
+            def special(g: Any, gradients: list) -> tuple:
+                """(gradient, output) where there are several outputs, or arrays that each pass makes anew."""
+                if not record.single:
+                    g = self._several(call, [g, *(gradients[number] for number in numbers[1:])])
+                for into, i, slot in moving:
+                    into[i] = slot[0]
+                return g, tuple(outputs) if not record.single else outputs[0] if outputs else None
+
+        return record.parts, numbers[0], outgoing, output, saved, over, special
+
+    def _leaf(self, value: Value) -> Tensor | None:
+        """The tensor for the gradient of a variable that gets it from one place, and so can be written at once."""
+        request, gradient = self.asked.get(value, ("null", None))
+        return gradient if request == "write" and self.contributions[value] == 1 else None
+
+    def _may_overwrite(self, call: _Call) -> bool:
+        """Whether the rule of ``call`` may write the gradient over the output, which nobody reads after it."""
+        value = call.outputs[0]
+        x = call.operands[0]
+        return (
+            call.node.op.overwrites
+            and call.record.needs == (0,)
+            and 0 not in call.casts
+            and value.place in ("buffer", "in place")
+            and x.type is value.type
+            and value.size == value.root.size
+            and value.root.death == self.steps - 1 - call.step
+        )
 
     def _number(self, value: Value) -> int:
         """The place of the gradient of ``value`` in a walk back."""
@@ -433,27 +476,45 @@ class Program:
         for target, _ in self.updates:
             self.bound[target]._written[0] = next(serials)
 
-    def backward(self, heads: list) -> list:
-        """The gradients of the variables that want one, by number, given those of the outputs, None for no gradient."""
+    def backward(self, heads: list) -> None:
+        """Write the gradients of the variables that want one, given those of the outputs, None for no gradient."""
         gradients: list = [None] * len(self.numbers)
+        write, complete = self.device.xp.copyto, True
         for number, head in zip(self.heads, heads, strict=True):
             if number is not None and head is not None:
                 known = gradients[number]
                 gradients[number] = head if known is None else known + head
-        for call, first, several, outgoing, outputs, saved, moving in self.backward_steps:
-            if several is None:
-                g, gradients[first] = gradients[first], None
-            else:
-                g = self._several(call, [gradients[number] for number in several])
+        for parts, first, outgoing, output, saved, over, special in self.backward_steps:
+            g, gradients[first] = gradients[first], None
+            if special is not None:
+                g, output = special(g, gradients)
             if g is None:
+                complete = False
                 continue
-            for into, i, slot in moving:
-                into[i] = slot[0]
-            output = None if not outputs else outputs[0] if several is None else tuple(outputs)
-            for number, part in zip(outgoing, call.record.parts(g, output, saved)):  # noqa: B905
-                known = gradients[number]
-                gradients[number] = part if known is None else known + part
-        return gradients
+            if over is not None and g.strides == output.strides:
+                found = (over(g, output, *saved, out=output),)
+            else:
+                found = parts(g, output, saved)
+            for (number, leaf), part in zip(outgoing, found):  # noqa: B905
+                if leaf is None:
+                    known = gradients[number]
+                    gradients[number] = part if known is None else known + part
+                else:
+                    write(leaf._array, part)
+                    leaf._written[0] = next(serials)
+                    gradients[number] = WRITTEN
+        for add, leaf, number in self.late if complete else self.leaves:
+            found, array = None if number is None else gradients[number], leaf._array
+            if found is WRITTEN:
+                continue
+            if add:
+                if found is not None:
+                    array += found
+            elif found is None:
+                array.fill(0)
+            else:
+                write(array, found)
+            leaf._written[0] = next(serials)
 
     def _several(self, call: _Call, parts: list) -> tuple | None:
         """The gradients of several outputs, with zeros for floats that none reached; None if none reached any."""
@@ -528,6 +589,7 @@ class Executor:
         self._programs: dict[bool, Program] = {}
         self._last: Program | None = None
         self._seen: list[int] = []
+        self._spent = False  # whether backward has been run since the last forward
 
     def tensor_of(self, node: Node) -> Tensor:
         """What a variable is bound to."""
@@ -626,7 +688,7 @@ class Executor:
             self._write("forward", arrays, self.arg_dict)
         program = self._program(bool(is_train))
         program.forward()
-        self._last = program
+        self._last, self._spent = program, False
         self._seen = [written[0] for written in program.written]
         return list(program.tensors)
 
@@ -646,20 +708,12 @@ class Executor:
                 "backward: an argument was written to after forward, and the gradient would mix the two; call forward "
                 "again."
             )
+        if self._spent:
+            raise GradError("backward: it has been run since the last forward and took its memory; call forward again.")
+        heads = self._heads(program, out_grads)
+        self._spent = True
         with self.device.guard():
-            gradients = program.backward(self._heads(program, out_grads))
-            write = self.device.xp.copyto
-            for add, tensor_, number in program.leaves:
-                found = None if number is None else gradients[number]
-                array = tensor_._array
-                if add:
-                    if found is not None:
-                        array += found
-                elif found is None:
-                    array.fill(0)
-                else:
-                    write(array, found)
-                tensor_._written[0] = next(serials)
+            program.backward(heads)
 
     def _heads(self, program: Program, out_grads: Any) -> list:
         if out_grads is None:

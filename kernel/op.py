@@ -300,6 +300,7 @@ class Op:
     variadic       any number of arguments, ``forward(xp, *tensors, out=None)``: then ``vjp`` is one function that takes
                    the argument's number first, and ``reads`` one string. Found out from ``forward``.
     inplace        the arguments whose buffer the output may take over.
+    overwrites     the rule of a single argument takes ``out=``, an array for the gradient, which may be y itself.
     view           the output shares its memory with the first argument (where strides allow).
     moves          the output is on another device, the one that the attribute ``target`` names.
     keeps_shape    the output has the shape of the first argument, so that a graph learns the one from the other.
@@ -335,6 +336,7 @@ class Op:
     shared: ClassVar[Callable | None] = None
     reads: ClassVar[tuple[str, ...]] = ()
     inplace: ClassVar[tuple[int, ...]] = ()
+    overwrites: ClassVar[bool] = False
     view: ClassVar[bool] = False
     moves: ClassVar[bool] = False
     keeps_shape: ClassVar[bool] = False

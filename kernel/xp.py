@@ -263,7 +263,7 @@ def _numpy_namespace() -> SimpleNamespace:
             return numpy.maximum(x, zero[x.dtype], out=out)
         return x.clip(zero[x.dtype], infinity[x.dtype], out=out)
 
-    def gate(g: numpy.ndarray, y: numpy.ndarray) -> numpy.ndarray:
+    def gate(g: numpy.ndarray, y: numpy.ndarray, out: numpy.ndarray | None = None) -> numpy.ndarray:
         """0 where y <= 0, else g."""
         nothing = zero[g.dtype]
         closed = y <= nothing
@@ -271,7 +271,8 @@ def _numpy_namespace() -> SimpleNamespace:
             return numpy.where(closed, nothing, g)
         bits = closed.view("i1")
         bits -= 1  # no bit where closed, every bit elsewhere
-        return numpy.bitwise_and(g.view(whole[g.dtype]), bits).view(g.dtype)
+        kind = whole[g.dtype]
+        return numpy.bitwise_and(g.view(kind), bits, out=None if out is None else out.view(kind)).view(g.dtype)
 
     def keep(g: numpy.ndarray, chosen: numpy.ndarray, out: numpy.ndarray | None = None) -> numpy.ndarray:
         """g where chosen, 0 elsewhere. On large arrays NumPy's where is ten times slower than a choice bit by bit."""
@@ -399,8 +400,8 @@ def extras(
         """max(x, 0)."""
         return xp.maximum(x, 0, out=out)
 
-    def gate(g: Any, y: Any) -> Any:
-        """0 where y <= 0, else g."""
+    def gate(g: Any, y: Any, out: Any = None) -> Any:
+        """0 where y <= 0, else g; ``out`` may take it, or may not."""
         return xp.where(y <= 0, 0, g)
 
     def keep(g: Any, chosen: Any, out: Any = None) -> Any:
@@ -436,9 +437,9 @@ def extras(
         matrix = matrix((data, indices, indptr), shape=shape)
         return (matrix.T if transposed else matrix).dot(dense)
 
-    def through_tanh(g: Any, y: Any) -> Any:
+    def through_tanh(g: Any, y: Any, out: Any = None) -> Any:
         """g (1 - y²), in one array: on large activations a second one would be the peak of a training step's memory."""
-        slope = xp.empty_like(y)
+        slope = xp.empty_like(y) if out is None else out
         xp.multiply(y, y, out=slope)
         xp.subtract(1, slope, out=slope)
         slope *= g

@@ -230,7 +230,8 @@ class tanh(Unary):
 
     function = "tanh"
     onnx = "Tanh"
-    vjp = (lambda xp, g, y, x: xp.through_tanh(g, y),)
+    vjp = (lambda xp, g, y, x, **out: xp.through_tanh(g, y, **out),)
+    overwrites = True
     reads = ("y",)
 
 
@@ -255,7 +256,8 @@ class relu(Unary):
 
     function = "rectify"
     onnx = "Relu"
-    vjp = (lambda xp, g, y, x: xp.gate(g, y),)
+    vjp = (lambda xp, g, y, x, **out: xp.gate(g, y, **out),)
+    overwrites = True
     reads = ("y",)
 
     def infer(x):
