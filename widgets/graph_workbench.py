@@ -238,7 +238,7 @@ def eager_calls(bound: Bound, step: int) -> tuple[str, ...]:
 
 def graph_calls(bound: Bound, step: int) -> tuple[str, ...]:
     """What is left for an executor to do at a step: forward it computes, and a view is there already; on the way back
-    the rules make the gradients as they go, so these ask for memory.
+    rules make gradients as they go, so each is counted with a request for memory, though some need none.
 
     >>> graph_calls(bound("mlp", "training"), 1), graph_calls(bound("mlp", "training"), 8)
     (('compute',), ('memory', 'compute'))
