@@ -426,7 +426,12 @@ class Memory:
                 row = self.rows[name]
                 assert row.birth == step, row
                 if row.place == "in place":
-                    assert self.owner(row.of) in map(self.owner, given.values()), f"{row} takes what it does not read"
+                    taken = self.owner(row.of)
+                    assert row.of in given.values(), f"{row} takes what it does not read"
+                    assert taken.bytes == row.bytes, f"{row} takes a part"
+                    # NumPy would make a copy of an operand that it is about to overwrite; a GPU would not.
+                    others = [name for name in given.values() if name != row.of and self.owner(name) == taken]
+                    assert not others, f"{row} takes what {others} are views of"
                 self.apart(name, list(given.values()), node.name)
                 self.write(name)
         for name in outputs:
