@@ -561,7 +561,9 @@ print({key: text for key, text in json.loads(again.tojson())["nodes"][3].items()
 # Then take the skip connection: how long must `h` stay, and why?
 
 # %%
-GraphWorkbench()
+workbench = GraphWorkbench()
+workbench.set(step=5)
+workbench
 
 # %% [markdown]
 # ## When imperative, when symbolic?
@@ -570,7 +572,7 @@ GraphWorkbench()
 # |:--|:--|:--|
 # | debugging | `print` and `if` on numbers, an error at its line | numbers only when it runs |
 # | shapes | may change from call to call | bound once, checked before |
-# | speed | pays again for each call | plans once: memory, order, fusion |
+# | speed | pays again for each call | plans once: memory and order; compilers also fuse |
 # | leaving Python | takes the code along | one file |
 # | good for | research, loops, updates, odd ideas | what runs often, or elsewhere |
 #
@@ -596,7 +598,7 @@ GraphWorkbench()
 # * Memory is reused after the last reader; the gradient rules are readers, too.
 #
 # **What usually goes wrong.** The update moves the data. A count is taken for a share. `args["data"] = x` binds
-# nothing. A test runs with `is_train=True`. A traced `if` is decided once.
+# nothing. A test runs with `is_train=True`. A traced `if` is refused, or decided once.
 #
 # **Where to read on.** `kernel/plan.py`; Chen and others, *MXNet*, 2015, and *Training deep nets with sublinear memory
 # cost*, 2016; Seide and Agarwal, *CNTK*, KDD 2016.
