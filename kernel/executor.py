@@ -708,9 +708,9 @@ class Executor:
                 "backward: an argument was written to after forward, and the gradient would mix the two; call forward "
                 "again."
             )
+        heads = self._heads(program, out_grads)
         if self._spent:
             raise GradError("backward: it has been run since the last forward and took its memory; call forward again.")
-        heads = self._heads(program, out_grads)
         self._spent = True
         with self.device.guard():
             program.backward(heads)

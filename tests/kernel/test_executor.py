@@ -152,6 +152,7 @@ def test_the_gradient_of_softmax_output():
         executor.backward()
         numpy.testing.assert_allclose(executor.grad_dict["data"].numpy(), expected, rtol=1e-5, atol=1e-6)
         assert executor.grad_dict["out_label"].tolist() == [0] * 6
+        executor.forward(is_train=True)
         executor.backward(kernel.tensor(floats(6, 4)) * 100)  # the head is ignored
         numpy.testing.assert_allclose(executor.grad_dict["data"].numpy(), expected, rtol=1e-5, atol=1e-6)
 
@@ -265,6 +266,7 @@ def test_heads():
         kernel.from_numpy(numpy.asfortranarray(head)),
         kernel.tensor(head, requires_grad=True),
     ):
+        executor.forward(is_train=True)
         executor.backward(given)
         numpy.testing.assert_allclose(executor.grad_dict["fc_weight"].numpy(), expected, rtol=1e-5)
     before = executor.grad_dict["fc_weight"].numpy().copy()
@@ -281,6 +283,7 @@ def test_heads_of_numbers_may_be_left_out():
     executor.forward(is_train=True, x=[1.0, 2.0, 3.0, 4.0])
     executor.backward()
     assert executor.grad_dict["x"].tolist() == [2.25, 4.25, 6.25, 8.25]
+    executor.forward(is_train=True)
     executor.backward([kernel.tensor(0.0), kernel.tensor(4.0)])
     assert executor.grad_dict["x"].tolist() == [1, 1, 1, 1]
     loss_and_other = sym.Group([sym.SoftmaxOutput(x, name="out"), x])
@@ -316,6 +319,8 @@ def test_backward_needs_a_pass_in_training():
     executor.forward(is_train=True)
     executor.backward(one)
     first = executor.grad_dict["fc_weight"].numpy().copy()
+    refused(lambda: executor.backward(one), "since the last forward", error=GradError)
+    executor.forward(is_train=True)
     executor.backward(one)
     numpy.testing.assert_array_equal(executor.grad_dict["fc_weight"].numpy(), first)
 
