@@ -16,12 +16,13 @@ import numpy
 
 from .creation import tensor
 from .errors import DeviceError, DtypeError, GradError, ShapeError, UnknownSizeError, show
-from .executor import Executor, specialise, zeros_of
+from .executor import Executor, zeros_of
 from .functional import ones_like
 from .graph import evaluate, find
 from .module import CLONES, Module
 from .op import is_float, require_flag, spell
 from .parameter import Owned, Parameter
+from .program import specialise
 from .symbol import (
     Entry,
     Node,

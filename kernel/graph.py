@@ -14,9 +14,9 @@ import numpy
 from .apply import apply
 from .creation import tensor
 from .errors import DtypeError, FileError, show
-from .executor import specialise
 from .op import registry
 from .parameter import Buffer, Parameter
+from .program import specialise
 from .symbol import ROLES, Entry, Node, Symbol, by_mode, finish, topological, variable
 from .tape import no_grad
 from .xp import default_generator

@@ -17,7 +17,7 @@ LAYERS = (
     ("op", "ops"),
     ("apply", "functional", "metrics"),
     ("signature", "tape", "tensor", "creation", "initialisers", "parameter", "eager", "sparse", "symbol"),
-    ("plan", "executor", "graph", "sym", "drawing"),
+    ("plan", "program", "executor", "graph", "sym", "drawing"),
     ("module", "layers", "function"),
     ("learners", "schedules"),
     ("trainer", "data", "serialize", "onnx", "check", "distributed", "compress", "serve"),
