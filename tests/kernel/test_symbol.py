@@ -14,6 +14,7 @@ import pytest
 
 import kernel
 from kernel import DeviceError, DtypeError, FileError, GradError, ShapeError, UnknownSizeError, sym
+from tests.kernel.test_errors import FUNCTIONS
 
 OURS = (ShapeError, DtypeError, DeviceError, GradError, FileError)
 
@@ -734,3 +735,145 @@ def test_a_long_chain():
     assert composed.list_arguments() == ["z"]
     del y, back, composed, x
     gc.collect()
+
+
+# --- every public function ---
+
+
+def on_symbols(value: Any, given: dict[str, Any]) -> Any:
+    """The same arguments, with a variable of known shape and dtype in the place of every tensor."""
+    if isinstance(value, kernel.Tensor):
+        name = f"t{len(given)}"
+        given[name] = value.detach()
+        return sym.Variable(name, shape=value.shape, dtype=value.dtype)
+    if isinstance(value, tuple | list):
+        return type(value)(on_symbols(item, given) for item in value)
+    return value
+
+
+def flat(result: Any) -> list:
+    if isinstance(result, tuple | list):
+        return [part for item in result for part in flat(item)]
+    return [result]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_public_function_on_symbols(name: str):
+    """On variables of known shape a function makes the graph of what it computes on tensors, bit for bit."""
+    positional, keywords = FUNCTIONS[name]()
+    given: dict[str, Any] = {}
+    symbols = on_symbols(positional, given)
+    function = getattr(kernel, name)
+    if name == "nonzero":
+        refused(lambda: function(*symbols, **keywords), "graph", error=DtypeError)
+        return
+    made = flat(function(*symbols, **keywords))
+    expected = flat(function(*positional, **keywords))
+    assert len(made) == len(expected)
+    assert all(isinstance(s, sym.Symbol) for s in made)
+    for s, y in zip(made, expected, strict=True):
+        assert s.shape == y.shape and s.dtype == y.dtype
+    group = sym.Group(made)
+    executor = group.bind("cpu", {key: t for key, t in given.items() if key in group.list_arguments()})
+    for is_train in (False, True):
+        if name == "dropout" and not is_train:
+            continue
+        for found, y in zip(executor.forward(is_train=is_train), expected, strict=True):
+            assert found.dtype == y.dtype and found.shape == y.shape
+            numpy.testing.assert_array_equal(found.numpy(), y.detach().numpy())
+    back = sym.load_json(group.tojson())
+    assert back.list_arguments() == group.list_arguments() and back.list_outputs() == group.list_outputs()
+    dtypes = {key: given[key].dtype for key in back.list_arguments()}
+    assert back.infer_type(**dtypes)[1] == [y.dtype for y in expected]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_public_function_on_symbols_of_unknown_shape(name: str):
+    """On variables of which nothing is known: a graph of the same values, or a sentence that says what is missing."""
+    positional, keywords = FUNCTIONS[name]()
+    given: dict[str, Any] = {}
+
+    def unknown(value: Any) -> Any:
+        if isinstance(value, kernel.Tensor):
+            key = f"t{len(given)}"
+            given[key] = value.detach()
+            return sym.Variable(key)
+        return type(value)(map(unknown, value)) if isinstance(value, tuple | list) else value
+
+    expected = flat(getattr(kernel, name)(*positional, **keywords))
+    try:
+        group = sym.Group(flat(getattr(kernel, name)(*map(unknown, positional), **keywords)))
+        executor = group.bind("cpu", {key: t for key, t in given.items() if key in group.list_arguments()})
+    except OURS as error:
+        assert str(error).endswith(".") and "\n" not in str(error), error
+        return
+    for found, y in zip(executor.forward(is_train=name == "dropout"), expected, strict=True):
+        numpy.testing.assert_array_equal(found.numpy(), y.detach().numpy())
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_public_function_with_a_symbol_where_a_tensor_stands(name: str):
+    """A symbol beside tensors, in each place in turn: a graph in which they are constants, or a sentence."""
+    positional, keywords = FUNCTIONS[name]()
+    expected = flat(getattr(kernel, name)(*positional, **keywords))
+    for place, value in enumerate(positional):
+        if not isinstance(value, kernel.Tensor):
+            continue
+        mixed = list(positional)
+        mixed[place] = sym.Variable("x", shape=value.shape, dtype=value.dtype)
+        try:
+            group = sym.Group(flat(getattr(kernel, name)(*mixed, **keywords)))
+            found = group.simple_bind(x=value.shape).forward(is_train=name == "dropout", x=value)
+        except OURS as error:
+            assert str(error).endswith(".") and "\n" not in str(error), error
+            assert "symbol" in str(error) or "graph" in str(error), (place, error)
+            continue
+        for y, wanted in zip(found, expected, strict=True):
+            numpy.testing.assert_array_equal(y.numpy(), wanted.detach().numpy())
+
+
+def test_what_takes_tensors_alone_says_so():
+    x = sym.Variable("x", shape=(2, 3))
+    t = kernel.ones(2, 3)
+    calls: list[Callable[[], Any]] = [
+        lambda: kernel.tensor(x),
+        lambda: kernel.from_numpy(x),
+        lambda: kernel.Parameter(x),
+        lambda: kernel.accuracy(x, kernel.tensor([0, 1])),
+        lambda: kernel.gradcheck(kernel.exp, x),
+        lambda: kernel.grad(x, t),
+        lambda: t.copy_(x),
+        lambda: t.add_(x),
+        lambda: t.__iadd__(x),
+        lambda: t.__setitem__(0, x),
+        lambda: t[x],
+        lambda: t.backward(x),
+        lambda: kernel.save({"x": x}, "x.safetensors"),
+        lambda: kernel.zeros(x),
+        lambda: t.reshape(x),
+        lambda: t.sum(x),
+        lambda: kernel.where(True, x, x),
+        lambda: None in sym.Group([x, x]),
+        lambda: kernel.relu(sym.Group([x, x])),
+        lambda: x[x],
+        lambda: x["x":"y"],
+        lambda: x[1.5],
+        lambda: x[3],
+        lambda: x[True],
+        lambda: kernel.stack([x, None]),
+        lambda: kernel.concatenate([x, numpy.ones((2, 3))]),
+        lambda: kernel.einsum("ij,jk", x, 3),
+    ]
+    answered = {}
+    for i, call in enumerate(calls):
+        try:
+            call()
+        except OURS as error:
+            if not (str(error).endswith(".") and "\n" not in str(error)):
+                answered[i] = f"no sentence: {error}"
+        except Exception as error:
+            answered[i] = repr(error)
+        else:
+            answered[i] = "taken"
+    assert not answered
+    assert t.tolist() == [[1] * 3] * 2
