@@ -6,8 +6,8 @@ import sys
 import pytest
 
 import kernel
-from benchmarks import kernel_side
-from benchmarks.workloads import TARGETS, as_torch_has_it
+from benchmarks import graph_side, kernel_side
+from benchmarks.workloads import DENSE, GRAPH_TARGETS, TARGETS, as_torch_has_it
 
 ON_A_GPU = (pytest.mark.gpu, pytest.mark.skipif(not kernel.gpu_available(), reason="no GPU here"))
 # How far a parameter may be from the CPU's after three steps, as a part of the way that it has gone.
@@ -72,3 +72,20 @@ def test_the_benchmarks_run_on_a_gpu():
     print(run.stdout)
     assert run.returncode == 0, run.stderr
     assert all(name in run.stdout for name in TARGETS)
+
+
+@pytest.mark.parametrize("place", ("cpu", "strict", pytest.param("gpu:0", marks=ON_A_GPU)))
+@pytest.mark.parametrize("name", [name for name in GRAPH_TARGETS if name != "f 1024"])
+def test_an_executor_reaches_the_parameters_of_the_eager_side(name, place):
+    eager, graph = (side.workloads(place)[name]() for side in (kernel_side, graph_side))
+    for _ in range(3):
+        ours, theirs = graph(), eager()
+    for p, q in zip(ours, theirs, strict=True):
+        assert p.cpu().numpy().tobytes() == q.detach().cpu().numpy().tobytes()
+
+
+@pytest.mark.parametrize("name", [name for name in GRAPH_TARGETS if name != "f 1024"])
+def test_an_executor_plans_less_than_an_eager_step_holds(name):
+    """The arrays for gradients included, which the eager step makes anew."""
+    executor = graph_side.dense(*DENSE[name][:2]) if name in DENSE else graph_side.lenet(64)
+    assert graph_side.planned_bytes(executor) < graph_side.peak_bytes(kernel_side.workloads("cpu")[name]())
