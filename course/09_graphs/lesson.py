@@ -77,8 +77,8 @@ for given in ({}, {"data": (100, 60), "fc2_weight": (128, 10)}):
         print(fill(f"✗ {error}", 78))
 
 # %% [markdown]
-# $$ y = \mathrm{relu}(x W_1^{\top} + b_1)\, W_2^{\top} + b_2, \qquad
-# x : (N, 60),\; W_1 : (128, 60),\; b_1 : (128),\; W_2 : (10, 128),\; b_2 : (10) $$
+# $$ y = \mathrm{relu}(x W_1^{\top} + b_1)\, W_2^{\top} + b_2 $$
+# $$ x : (N, 60),\; W_1 : (128, 60),\; b_1 : (128),\; W_2 : (10, 128),\; b_2 : (10) $$
 #
 # A weight is $(\text{out}, \text{in})$. The batch size $N$ stands in `data` and in the label, and in nothing that is
 # learned. No number has been computed so far, and a mistake in the shapes is found already.
@@ -101,9 +101,16 @@ for name, array in args.items():
 
 args["data"][:] = rng.normal(size=(100, 60))
 (p,) = executor.forward(is_train=True)
-print(p.shape, "on", p.device, "· between", f"{p.min().item():.2f} and {p.max().item():.2f}")
+print(
+    p.shape,
+    "on",
+    p.device,
+    "· between",
+    f"{p.min().item():.2f} and {p.max().item():.2f}",
+)
 executor.backward()
-print("gradients for", ", ".join(grads), "· in their shapes:", all(g.shape == args[n].shape for n, g in grads.items()))
+print("gradients for", ", ".join(grads))
+print("of their shapes:", all(grads[n].shape == args[n].shape for n in args))
 
 first = p.numpy().copy()
 executor.forward(is_train=True, data=rng.normal(size=(100, 60)))
@@ -138,7 +145,8 @@ begin = {
 rate, record = 0.5, {"eager": [], "function object": [], "symbols": []}
 
 # Eager: every line computes, and leaves a note on the tape.
-w1, b1, w2, b2 = w = [kernel.tensor(value, requires_grad=True) for value in begin.values()]
+w = [kernel.tensor(value, requires_grad=True) for value in begin.values()]
+w1, b1, w2, b2 = w
 for _ in range(10):
     h = kernel.relu(kernel.linear(kernel.tensor(x), w1, b1))
     loss = kernel.cross_entropy(kernel.linear(h, w2, b2), kernel.tensor(y))
@@ -199,13 +207,21 @@ for style_name, steps in record.items():
 # eager pass does, what share is computing?
 
 # %%
-from widgets.graph_workbench import COMPUTE, FIND, MEMORY, NOTE, eager_calls, graph_calls
+from widgets.graph_workbench import (
+    COMPUTE,
+    FIND,
+    MEMORY,
+    NOTE,
+    eager_calls,
+    graph_calls,
+)
 from widgets.graph_workbench import bound as bound_net
 
 mlp = bound_net("mlp", "training")
-each_eager, each_graph = (
-    [call for step in range(1, mlp.steps + 1) for call in counted(mlp, step)] for counted in (eager_calls, graph_calls)
-)
+each_eager, each_graph = [], []  # the calls of one training step
+for step in range(1, mlp.steps + 1):
+    each_eager += eager_calls(mlp, step)
+    each_graph += graph_calls(mlp, step)
 lines = {"eager": 3 * each_eager, "graph": [FIND] * 4 + [MEMORY] + 3 * each_graph}
 looks = {
     FIND: (style.PURPLE, "xxx"),
@@ -218,25 +234,48 @@ for floor, (name, calls) in zip((1, 0), lines.items(), strict=True):
     for kind, (colour, hatch) in looks.items():
         places = [at + 0.5 for at, call in enumerate(calls) if call == kind]
         high = 0.55 if kind == COMPUTE else 0.3
-        axes.bar(places, high, 0.86, floor, color=colour, hatch=hatch, edgecolor="white", lw=0, label=kind)
+        axes.bar(
+            places,
+            high,
+            0.86,
+            floor,
+            color=colour,
+            hatch=hatch,
+            edgecolor="white",
+            lw=0,
+            label=kind,
+        )
     binding = 5 if name == "graph" else 0
     for number in range(3):
         begins = binding + number * (len(calls) - binding) // 3
-        axes.plot([begins, begins], [floor - 0.14, floor], color=style.INK, lw=1, ls="-")
-        axes.text(begins + 0.6, floor - 0.05, f"step {number + 1}", va="top", fontsize=9)
+        axes.vlines(begins, floor - 0.14, floor, color=style.INK, lw=1)
+        axes.text(begins + 0.6, floor - 0.05, f"step {number + 1}", va="top", size=9)
     if binding:
         axes.text(0.2, floor - 0.05, "bind", va="top", fontsize=9)
-    print(f"{name}: {len(calls)} calls, {100 * calls.count(COMPUTE) / len(calls):.0f} % of them compute")
-axes.set(yticks=[0.15, 1.15], yticklabels=["graph", "eager"], xlim=(0, 85), ylim=(-0.25, 2.0), xlabel="calls so far")
+    share = 100 * calls.count(COMPUTE) / len(calls)
+    print(f"{name}: {len(calls)} calls, {share:.0f} % of them compute")
+axes.set(
+    yticks=[0.15, 1.15],
+    yticklabels=["graph", "eager"],
+    xlim=(0, 85),
+    ylim=(-0.25, 2.0),
+    xlabel="calls so far",
+)
 axes.spines["left"].set_visible(False)
 axes.tick_params(axis="y", length=0, labelsize=11)
-axes.legend(*(each[:4] for each in axes.get_legend_handles_labels()), loc="upper right", ncols=4)
+axes.legend(
+    *(each[:4] for each in axes.get_legend_handles_labels()),
+    loc="upper right",
+    ncols=4,
+)
 show(
     figure,
-    alt="Two time lines of three training steps. Eager: 84 calls, of four kinds that repeat: find out, memory, "
-    "compute, tape. Graph: five calls to bind, then 36, of which 24 compute.",
-    caption="A box is one call, whatever its time: eager finds out the same things in each step, the graph once. On the "
-    "way back every rule is counted with a request for memory, in both; the executor can do without some of them.",
+    alt="Two time lines of three training steps. Eager: 84 calls, of four kinds that "
+    "repeat: find out, memory, compute, tape. Graph: five calls to bind, then 36,"
+    " of which 24 compute.",
+    caption="A box is one call, whatever its time: eager finds out the same things in "
+    "each step, the graph once. On the way back every rule is counted with a "
+    "request for memory, in both; the executor can do without some of them.",
 )
 
 # %% [markdown]
@@ -261,11 +300,22 @@ d = Dense(5, activation=kernel.tanh)
 v = kernel.input_variable(2, name="v")
 z = Dense(4)(d(v))
 print(d(v), "·", z)
-print("parameters:", [p.shape for p in z.parameters], "· arguments:", [a.name for a in z.arguments])
-print("evaluates:", z([[1.0, 2.0]], device="cpu").shape, "· any node does:", d(v).eval({v: [[1, 2]]}).shape)
+print(
+    "parameters:",
+    [p.shape for p in z.parameters],
+    "· arguments:",
+    [a.name for a in z.arguments],
+)
+print(
+    "evaluates:",
+    z([[1.0, 2.0]], device="cpu").shape,
+    "· any node does:",
+    d(v).eval({v: [[1, 2]]}).shape,
+)
 
 d.W.value = np.zeros((2, 5))
-print("W = 0, so h =", d(v)([[1, 2]])[0], "· dh/dW =", d(v).grad({v: [[1, 2]]}, wrt=d.W).tolist())
+print("W = 0, so h =", d(v)([[1, 2]])[0])
+print("dh/dW =", *d(v).grad({v: [[1, 2]]}, wrt=d.W))
 try:
     z.eval({})
 except kernel.ShapeError as error:
@@ -294,7 +344,8 @@ def criterion(data, label_one_hot):
     return loss, metric
 
 
-measure = criterion(kernel.input_variable(2), kernel.input_variable(2, is_sparse=True))
+points, truth = kernel.input_variable(2), kernel.input_variable(2, is_sparse=True)
+measure = criterion(points, truth)
 print(model(kernel.input_variable(2)))
 print(measure)
 print(measure.outputs[1])
@@ -304,7 +355,10 @@ print("a loss for each sample:", losses, "· wrong:", wrong, "· ran:", len(ran)
 
 double = kernel.Function(lambda x: kernel.where(x > 0, 2 * x, 0))
 print("where instead of if:", double([[1.0, -1.0]])[0])
-for broken in (lambda x, y: x if x.sum() > 0 else -x, lambda x, y: kernel.combine([x, y])):
+for broken in (
+    lambda x, y: x if x.sum() > 0 else -x,
+    lambda x, y: kernel.combine([x, y]),
+):
     try:
         kernel.criterion(broken)(kernel.input_variable(2), kernel.input_variable(2))
     except kernel.DtypeError as error:
@@ -340,14 +394,26 @@ r = images
 for layer in layers:
     r = layer(r)
 truth = kernel.input_variable(10, is_sparse=True, name="labels")
-tour = kernel.combine([kernel.cross_entropy_with_softmax(r, truth), kernel.classification_error(r, truth)])
-print(tour)
+tour = kernel.combine(
+    [
+        kernel.cross_entropy_with_softmax(r, truth),
+        kernel.classification_error(r, truth),
+    ]
+)
+print(fill(str(tour), 78))
 print([p.shape for p in tour.parameters][::2])
 
 whole = Sequential(layers)
-some, ones = np.random.default_rng(0).random((5, 28, 28), np.float32), np.eye(10, dtype=np.float32)[:5]
-eager = kernel.cross_entropy_with_softmax(whole.eval()(kernel.tensor(some)), kernel.tensor(ones))
-print("as one Sequential, eagerly, the same losses:", np.array_equal(tour(some, ones)[0], eager.detach().numpy()))
+some, ones = (
+    np.random.default_rng(0).random((5, 28, 28), np.float32),
+    np.eye(10, dtype=np.float32)[:5],
+)
+scores = whole.eval()(kernel.tensor(some))
+eager = kernel.cross_entropy_with_softmax(scores, kernel.tensor(ones))
+print(
+    "as one Sequential, eagerly, the same losses:",
+    np.array_equal(tour(some, ones)[0], eager.detach().numpy()),
+)
 
 # %% [markdown]
 # ## 8 · The mixed style
@@ -375,34 +441,49 @@ class ToyData:
         for i in range(len(self.centres)):
             cloud = x[y == i]
             colour = style.COLOURS[i % 5]
-            axes.scatter(cloud[:, 0], cloud[:, 1], s=14, color=colour, marker=marker(i), label=str(i))
+            axes.scatter(
+                cloud[:, 0],
+                cloud[:, 1],
+                s=14,
+                color=colour,
+                marker=marker(i),
+                label=str(i),
+            )
 
 
 toy = ToyData(10, 100)
-figure, (left, right) = style.subplots(1, 2, width=740, height=320, sharex=True, sharey=True)
+shared = {"sharex": True, "sharey": True}
+figure, (left, right) = style.subplots(1, 2, width=740, height=320, **shared)
 toy.plot(left, lambda i: "o")
 toy.plot(right, lambda i: "o^"[i // 5])
 left.set_title("five colours for ten classes")
 right.set_title("and two markers")
-right.legend(ncols=2, loc="center left", bbox_to_anchor=(1, 0.5), handletextpad=0, columnspacing=0.6, title="class")
+right.legend(
+    ncols=2,
+    loc="center left",
+    bbox_to_anchor=(1, 0.5),
+    handletextpad=0,
+    columnspacing=0.6,
+    title="class",
+)
 for axes in (left, right):
     axes.set(xlabel="feature 0", xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
 left.set_ylabel("feature 1")
 show(
     figure,
-    alt="Two scatter plots of the same ten clouds of points. Left in five colours, so that pairs of clouds look like one "
-    "class; right with circles for the classes 0 to 4 and triangles for 5 to 9.",
-    caption="On the left classes 0 and 5, 1 and 6, and so on look alike. Clouds that overlap here are apart in the other "
-    "98 features.",
+    alt="Two scatter plots of the same ten clouds of points. Left in five colours, so"
+    " that pairs of clouds look like one class; right with circles for the "
+    "classes 0 to 4 and triangles for 5 to 9.",
+    caption="On the left classes 0 and 5, 1 and 6, and so on look alike. Clouds that "
+    "overlap here are apart in the other 98 features.",
 )
 
 # %%
 rng, rate, batch = np.random.default_rng(0), 0.1, 100
 executor = net.simple_bind(data=(batch, 100))
 args, grads = executor.arg_dict, executor.grad_dict
-executor.copy_params_from({"fc1_bias": kernel.zeros(128), "fc2_bias": kernel.zeros(10)})
-for name in ("fc1_weight", "fc2_weight"):
-    args[name][:] = rng.uniform(-0.1, 0.1, args[name].shape)
+for name, array in args.items():
+    array[:] = rng.uniform(-0.1, 0.1, array.shape) if "weight" in name else 0
 
 for i in range(31):
     x, y = toy.get(batch)
@@ -410,7 +491,7 @@ for i in range(31):
     args["out_label"][:] = y
     executor.forward(is_train=True)
     executor.backward()
-    for array, gradient in zip(executor.arg_arrays, executor.grad_arrays, strict=True):
+    for array, gradient in zip(args.values(), grads.values(), strict=True):
         array[:] -= rate * (gradient / batch)
     if i % 10 == 0:
         right = (executor.outputs[0].argmax(axis=1).numpy() == y).sum()
@@ -424,12 +505,21 @@ for i in range(31):
 
 # %%
 difference = abs(args["data"].numpy() - x.astype(np.float32)).max()
-print("data are still x:", difference == 0, "· labels still y:", bool((args["out_label"].numpy() == y).all()))
+print(
+    "data are still x:",
+    difference == 0,
+    "· labels still y:",
+    bool((args["out_label"].numpy() == y).all()),
+)
 
 learned = [name for name in net.list_arguments() if name not in ("data", "out_label")]
-careful = net.simple_bind(data=(batch, 100), grad_req={name: "write" for name in learned})
+requests = {name: "write" for name in learned}  # "null" for all the others
+careful = net.simple_bind(data=(batch, 100), grad_req=requests)
 print([name for name, gradient in careful.grad_dict.items() if gradient is None])
-print("fewer bytes of gradients on their way:", careful.plan().gradient_bytes < executor.plan().gradient_bytes)
+print(
+    "fewer bytes of gradients on their way:",
+    careful.plan().gradient_bytes < executor.plan().gradient_bytes,
+)
 
 # %% [markdown]
 # The data take a step downhill, too. Nobody notices as long as each round brings new data; on a batch that stays, the
@@ -443,10 +533,13 @@ print("fewer bytes of gradients on their way:", careful.plan().gradient_bytes < 
 # normalisation has running means: are they arguments?
 
 # %%
-dropout = sym.Dropout(sym.Variable("data"), p=0.5, name="drop").simple_bind(data=(1, 6))
+dropout = sym.Dropout(sym.Variable("data"), p=0.5).simple_bind(data=(1, 6))
 kernel.manual_seed(0)
 for is_train in (True, True, False):
-    print(f"is_train={is_train}:", *dropout.forward(is_train=is_train, data=np.ones((1, 6)))[0].tolist())
+    print(
+        f"is_train={is_train}:",
+        *dropout.forward(is_train=is_train, data=np.ones((1, 6)))[0].tolist(),
+    )
 normal = sym.BatchNorm(sym.Variable("data"), name="bn")
 print(normal.list_arguments(), "· states:", normal.list_auxiliary_states())
 
@@ -468,9 +561,13 @@ net = sym.Flatten(sym.Activation(net, act_type="tanh", name="tanh"), name="flat"
 for number, size in enumerate((288, 144, 96), start=1):
     net = sym.FullyConnected(net, num_hidden=size, name=f"fc{number}")
     net = sym.Activation(net, act_type="relu", name=f"relu{number}")
-net = sym.SoftmaxOutput(sym.FullyConnected(net, num_hidden=10, name="fc4"), name="out")
+net = sym.FullyConnected(net, num_hidden=10, name="fc4")
+net = sym.SoftmaxOutput(net, name="out")
 executor = net.simple_bind(data=(32, 1, 8, 8))
-plans = {"training": executor.plan(is_train=True), "use": executor.plan(is_train=False)}
+plans = {
+    "training": executor.plan(is_train=True),
+    "use": executor.plan(is_train=False),
+}
 print(plans["use"])
 
 # %%
@@ -479,37 +576,68 @@ from matplotlib.patches import Rectangle
 
 def draw_plan(axes, plan):
     rows = {row.node: row for row in plan.rows}
-    looks = {"buffer": ("#D3E9F7", ""), "in place": ("#F9DFA9", "//"), "view": ("#BFE5D8", "..")}
+    looks = {
+        "buffer": ("#D3E9F7", ""),
+        "in place": ("#F9DFA9", "//"),
+        "view": ("#BFE5D8", ".."),
+    }
     for row in plan.rows:
         root = row
         while root.of is not None:
             root = rows[root.of]
         colour, hatch = looks[row.place]
-        # What is in place, or a view, takes no rectangle of its own: one step of it is marked.
+        # What is in place, or a view, has no memory of its own: one step is marked.
         length = 1 if root is not row else min(row.death + 1, plan.steps) - row.birth
         place = (row.birth, row.offset / 1000), length, root.bytes / 1000
-        axes.add_patch(Rectangle(*place, fc=colour, ec=style.MUTED, hatch=hatch, lw=0))
+        look = {"fc": colour, "ec": style.MUTED, "hatch": hatch, "lw": 0}
+        axes.add_patch(Rectangle(*place, **look))
         axes.add_patch(Rectangle(*place, fill=False, ec=style.INK, lw=1))
         if root.bytes > 8000:
-            middle, name = (row.offset + root.bytes / 2) / 1000, row.node.removesuffix("_output")
+            middle, name = (
+                (row.offset + root.bytes / 2) / 1000,
+                row.node.removesuffix("_output"),
+            )
             around = {"fc": colour, "ec": "none", "pad": 0.6}
-            axes.text(row.birth + 0.5, middle, name, rotation=90, ha="center", va="center", size=8.5, bbox=around)
-    axes.set(xlim=(0, plan.steps), ylim=(0, 112), xlabel="step", xticks=range(0, plan.steps + 1, 2))
+            axes.text(
+                row.birth + 0.5,
+                middle,
+                name,
+                rotation=90,
+                ha="center",
+                va="center",
+                size=8.5,
+                bbox=around,
+            )
+    axes.set(
+        xlim=(0, plan.steps),
+        ylim=(0, 112),
+        xlabel="step",
+        xticks=range(0, plan.steps + 1, 2),
+    )
     axes.axhline(plan.bytes / 1000, color=style.VERMILLION, ls="--")
-    axes.text(plan.steps, plan.bytes / 1000 + 2, f"{plan.bytes / 1000:.0f} kB", ha="right", color=style.DARK_VERMILLION)
+    axes.text(
+        plan.steps,
+        plan.bytes / 1000 + 2,
+        f"{plan.bytes / 1000:.0f} kB",
+        ha="right",
+        color=style.DARK_VERMILLION,
+    )
 
 
-figure, (left, right) = style.subplots(1, 2, width=740, height=430, sharey=True, width_ratios=(5, 3))
+shared = {"sharey": True, "width_ratios": (5, 3)}
+figure, (left, right) = style.subplots(1, 2, width=740, height=430, **shared)
 draw_plan(left, plans["training"])
 draw_plan(right, plans["use"])
 left.set(title="training: 11 steps forward, 11 back", ylabel="address, kB")
 right.set(title="use")
 show(
     figure,
-    alt="Two buffer plans, rectangles over steps and addresses. In training four large rectangles are piled up and last "
-    "until far into the backward half. In use the rectangles are short, and two of them lie where another was before.",
-    caption="A rectangle is memory that is taken: from the step that computes it to the last one that reads it. Orange, "
-    "hatched: from here on in place. Green, dotted: a view. The pile on the left waits for the gradient rules.",
+    alt="Two buffer plans, rectangles over steps and addresses. In training four "
+    "large rectangles are piled up and last until far into the backward half. In "
+    "use the rectangles are short, and two of them lie where another was before.",
+    caption="A rectangle is memory that is taken: from the step that computes it to the"
+    " last one that reads it. Orange, hatched: from here on in place. Green, "
+    "dotted: a view. The pile on the left waits for the gradient rules.",
 )
 
 # %% [markdown]
@@ -519,8 +647,10 @@ show(
 #
 # ## 11 · A picture, and a file
 #
-# A graph can be drawn without a number in it. This is LeNet, with shapes for a batch of 128. **Predict:** where do
-# most of its parameters lie?
+# A graph can be drawn without a number in it. This is LeNet, with shapes for a batch of 128. (As the last line of a
+# cell a drawing shows itself, and the same in words.)
+#
+# **Predict:** where do most of its parameters lie?
 
 
 # %%
@@ -537,7 +667,15 @@ def lenet():
 
 with sym.NameManager():  # counts automatic names from 0
     digits = lenet()
-kernel.plot_network(digits, shape={"data": (128, 1, 28, 28)})
+drawing = kernel.plot_network(digits, shape={"data": (128, 1, 28, 28)})
+show(
+    drawing.svg,
+    alt="LeNet from top to bottom: data, convolution 20, tanh, pooling, convolution "
+    "50, tanh, pooling, flatten, fully connected 500, tanh, fully connected 10, and "
+    "softmax output; the shapes between them stand at the arrows.",
+    caption="Six of the eleven layers work on images, but 400,500 of the 431,080 numbers "
+    "that are learned lie in one product, from 800 to 500.",
+)
 
 # %%
 import json
@@ -548,8 +686,12 @@ with tempfile.TemporaryDirectory() as folder:
     digits.save(Path(folder, "lenet.json"))
     again = sym.load(Path(folder, "lenet.json"))
 print("the same arguments:", again.list_arguments() == digits.list_arguments())
-print("the same shapes:", again.infer_shape(data=(2, 1, 28, 28)) == digits.infer_shape(data=(2, 1, 28, 28)))
-print({key: text for key, text in json.loads(again.tojson())["nodes"][3].items() if key != "attributes"})
+print(
+    "the same shapes:",
+    again.infer_shape(data=(2, 1, 28, 28)) == digits.infer_shape(data=(2, 1, 28, 28)),
+)
+node = json.loads(again.tojson())["nodes"][3]
+print({key: node[key] for key in ("op", "name", "inputs")})
 
 # %% [markdown]
 # The file holds the graph, and needs none of your Python to open: that is how a trained net travels. The numbers go
