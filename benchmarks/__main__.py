@@ -147,7 +147,7 @@ def speed(names: list[str], threads: int, turns: int, device: str) -> Table:
 
 def graphs(names: list[str], threads: int, turns: int) -> Table:
     """The executor's step against the eager one, and what it plans against what the eager one holds."""
-    title = f"{threads} thread{'s' if threads > 1 else ''}, one training step by executor and eagerly; ratios: executor / eager"
+    title = f"{threads} thread{'s' if threads > 1 else ''}, one training step; ratios: executor / eager"
     table = Table(title=title, box=MARKDOWN)
     headings = ("executor typed", "executor tuned", "eager typed", "eager tuned", "typed", "tuned", "target")
     for heading in ("workload", *headings, "planned bytes", "eager peak bytes"):

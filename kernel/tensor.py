@@ -96,8 +96,8 @@ class Tensor:
 
     @property
     def role(self) -> str:
-        """What it is in a graph of symbols: a constant, or an argument if it is to be learned."""
-        return "argument" if self._requires_grad else "constant"
+        """What it is in a graph of symbols: a constant, an argument if it is to be learned; no graph takes a result."""
+        return "constant" if not self._requires_grad else "argument" if self._place is None else "result"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -561,6 +561,21 @@ class Tensor:
         """Write the elements of another tensor, stretched to this shape; it may be on another device."""
         self._assign("copy_", ..., other.to(self.device) if isinstance(other, Tensor) else other)
         return self
+
+    def copyto(self, other: Tensor) -> Tensor:
+        """Write these elements into ``other``, of the same shape, on whichever device it is; MXNet's direction.
+
+        >>> there = kernel.zeros(2)
+        >>> kernel.tensor([1.0, 2.0]).copyto(there)
+        tensor([1., 2.])
+        """
+        if not isinstance(other, Tensor):
+            raise DtypeError(f"copyto: a tensor to write into was expected, but {show(other)} came.")
+        if other.shape != self.shape:
+            raise ShapeError(
+                f"copyto: a tensor of shape {spell(self.shape)} was expected, but one of shape {spell(other.shape)} came."
+            )
+        return other.copy_(self)
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._assign("item assignment", index, value)

@@ -823,3 +823,15 @@ def test_too_many_axes_are_told_under_the_name_that_was_typed():
             use(5)
     with pytest.raises(DtypeError, match="scatter_add: a boolean index is none here"):
         kernel.scatter_add(kernel.ones(2), kernel.tensor([True, False, True]), (3,))
+
+
+def test_copyto():
+    there = kernel.zeros(2, 3, dtype="float64")
+    kernel.ones(2, 3).copyto(there)
+    assert there.tolist() == [[1, 1, 1]] * 2
+    away = kernel.zeros(2, 3, device="strict")
+    assert kernel.ones(2, 3).copyto(away) is away and away.cpu().tolist() == [[1, 1, 1]] * 2
+    with pytest.raises(ShapeError, match=r"copyto: .*\(2, 3\).*\(3,\)"):
+        kernel.ones(2, 3).copyto(kernel.zeros(3))
+    with pytest.raises(DtypeError, match="copyto: a tensor"):
+        kernel.ones(2).copyto([0, 0])
