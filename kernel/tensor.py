@@ -573,7 +573,8 @@ class Tensor:
             raise DtypeError(f"copyto: a tensor to write into was expected, but {show(other)} came.")
         if other.shape != self.shape:
             raise ShapeError(
-                f"copyto: a tensor of shape {spell(self.shape)} was expected, but one of shape {spell(other.shape)} came."
+                f"copyto: a tensor of shape {spell(self.shape)} was expected, but one of shape {spell(other.shape)} "
+                "came."
             )
         return other.copy_(self)
 
