@@ -362,6 +362,11 @@ class Symbol:
         return _finished(node, kind)
 
     @classmethod
+    def _of_tensor(cls, tensor: Any) -> Any:
+        """The symbol that stands for ``tensor``."""
+        return cls._of([Entry(node_of(tensor), 0)])
+
+    @classmethod
     def _of(cls, entries: Iterable[Entry]) -> Any:
         """A symbol of this class that points at ``entries``."""
         symbol = object.__new__(cls)
@@ -724,6 +729,11 @@ def _as_input(op: type[Op], i: int, operand: Any) -> Any:
     for kind in (bool, int, float):
         if isinstance(operand, kind):
             return kind(operand)
+    if getattr(operand, "role", None) == "result":
+        raise DtypeError(
+            f"{op.name}: argument {op.argument(i)} was computed eagerly from tensors that require a gradient, which "
+            "the graph would not reach; compute it from symbols too, or detach() it."
+        )
     if getattr(operand, "role", None) not in ROLES:
         raise DtypeError(
             f"{op.name}: argument {op.argument(i)} should be a symbol, a tensor or a number, but {show(operand)} came; "

@@ -35,6 +35,11 @@ def python_number(value: Any) -> Any:
     return value.item() if isinstance(value, numpy.generic) else value
 
 
+def beside(x: Any, tensor: Any) -> Any:
+    """``tensor`` as it stands beside x: beside a symbol it is one too, so that what is done to it is in the graph."""
+    return x._of_tensor(tensor) if hasattr(type(x), "in_graph") and hasattr(tensor, "role") else tensor
+
+
 def reduce_over(op: Any, x: Any, axis: Any, dim: Any, keepdims: Any, keepdim: Any, **more: Any) -> Any:
     """A reduction, with what the two libraries call its arguments."""
     if type(keepdims) is not bool or type(keepdim) is not bool:

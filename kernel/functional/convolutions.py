@@ -11,7 +11,7 @@ from ..apply import apply
 from ..errors import DtypeError, ShapeError, show
 from ..op import ArrayType, Op, is_float, require_flag, spell
 from ..ops import convolutions, pooling
-from .axes import ndim_of
+from .axes import beside, ndim_of
 from .layouts import channels_first, in_layout
 from .reduce import amax, mean
 from .shape import expand_dims, reshape, squeeze
@@ -174,7 +174,7 @@ def conv1d(
         except (ShapeError, DtypeError) as error:
             raise type(error)(f"conv1d: as images of height 1, {error}") from None
         weight.complete((out, found[1].shape[1], length))
-    operands = signals, expand_dims(weight, 2), 0 if bias is None else bias
+    operands = signals, expand_dims(beside(signals, weight), 2), 0 if bias is None else bias
     return _of_signals("conv1d", convolutions.conv2d, *operands, **options)
 
 
@@ -232,7 +232,7 @@ def conv_transpose2d(
         if getattr(bias, "shape", None) != (y.shape[1],):
             came = f"shape {spell(bias.shape)}" if hasattr(bias, "shape") else show(bias)
             raise ShapeError(f"{name}: argument bias should have shape ({y.shape[1]},), but {came} came.")
-        y = y + reshape(bias, (-1, 1, 1))
+        y = y + reshape(beside(y, bias), (-1, 1, 1))
     return in_layout(y, layout)
 
 

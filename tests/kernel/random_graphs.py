@@ -645,6 +645,22 @@ VOCABULARY: dict[Callable[[Builder], None], float] = {
 }
 
 
+def number_of(b: Builder, v: Value) -> Value:
+    """One number made of many, of moderate size."""
+    try:
+        return b.one(b.choose("mean", "sum", "amax"), v, axis=None, keepdims=False)
+    except Nothing:
+        return b.one("mean", v, axis=None, keepdims=False)
+
+
+def sum_of(b: Builder, x: Value, y: Value) -> Value:
+    """The sum of two numbers, or the larger one if that is too large."""
+    try:
+        return b.one("add", x, y)
+    except Nothing:
+        return b.one("maximum", x, y)
+
+
 def chosen_outputs(b: Builder, scalar: bool) -> list[Ref]:
     """Mostly what nobody read, some of it brought together by sums, so that little of the graph is left out."""
     floats = [value for value in b.values if value.is_float and not b.nodes[value.ref.node].is_variable]
@@ -653,8 +669,8 @@ def chosen_outputs(b: Builder, scalar: bool) -> list[Ref]:
     few = 0 if scalar else int(b.rng.integers(0, 4))
     outputs, rest = ends[:few], ends[few:]
     if not outputs or b.chance(0.8):
-        numbers = [b.one(b.choose("mean", "sum", "amax"), v, axis=None, keepdims=False) for v in rest or floats[-1:]]
-        together = functools.reduce(lambda x, y: b.one("add", x, y), numbers)
+        numbers = [number_of(b, v) for v in rest or floats[-1:]]
+        together = functools.reduce(lambda x, y: sum_of(b, x, y), numbers)
         outputs.append(together)
         if scalar:
             return [together.ref]

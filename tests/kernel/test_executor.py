@@ -12,6 +12,7 @@ import pytest
 
 import kernel
 from kernel import DeviceError, GradError, ShapeError, sym
+from tests.kernel.test_layers import LAYERS, built
 from tests.kernel.test_symbol import OURS, lenet, mlp, refused
 
 
@@ -789,6 +790,15 @@ def test_lazy_layers_find_their_sizes():
     assert net(kernel.ones(1, 3)).shape == (1, 2)
 
 
+def test_what_was_computed_eagerly_from_parameters_is_refused():
+    """In the graph it would be a number that no longer follows its parameter."""
+    weight = kernel.Parameter(floats(3, 4))
+    x = sym.Variable("x", shape=(2, 4))
+    refused(lambda: x @ weight.T, "eagerly", "detach")
+    refused(lambda: x * (weight * 2)[0], "eagerly")
+    assert (x @ weight.detach().T).simple_bind(x=(2, 4)).forward(x=numpy.ones((2, 4)))[0].shape == (2, 3)
+
+
 def test_layers_with_statistics():
     norm = kernel.layers.BatchNorm1d(3)
     executor = norm(sym.Variable("data", shape=(None, 3))).simple_bind(data=(5, 3))
@@ -1056,3 +1066,43 @@ def test_layers_against_torch():
         bn_gamma=gamma,
         bn_beta=beta,
     )
+
+
+# --- every layer of the kernel ---
+
+
+@pytest.mark.parametrize("batch", (True, False))
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_layer_in_a_graph(name: str, batch: bool):
+    """Values, gradients and running statistics are those of the layer called eagerly, in training and in use."""
+    x = LAYERS[name].x
+    layer, twin = built(name), built(name)
+    shape = x.shape if batch else (None, *x.shape[1:])
+    try:
+        made = layer(sym.Variable("data", shape=shape, dtype=x.dtype))
+    except OURS as error:
+        assert not batch, error
+        assert str(error).endswith(".") and "\n" not in str(error)
+        return
+    assert isinstance(made, sym.Symbol)
+    executor = made.simple_bind(data=x.shape)
+    rng = numpy.random.default_rng(2)
+    for is_train in (False, True, True, False):
+        (twin.train if is_train else twin.eval)()
+        kernel.manual_seed(4)
+        expected = twin(kernel.tensor(x))
+        kernel.manual_seed(4)
+        (y,) = executor.forward(is_train=is_train, data=x)
+        numpy.testing.assert_allclose(y.numpy(), expected.detach().numpy(), rtol=1e-5, atol=1e-6)
+        for state, wanted in zip(layer.buffers(), twin.buffers(), strict=True):
+            numpy.testing.assert_allclose(state.numpy(), wanted.numpy(), rtol=1e-5, atol=1e-6)
+        if is_train and expected.requires_grad:
+            head = rng.uniform(-1, 1, expected.shape).astype(x.dtype if x.dtype.kind == "f" else "float32")
+            twin.zero_grad()
+            expected.backward(kernel.tensor(head))
+            executor.backward(kernel.tensor(head))
+            bound = {id(t): key for key, t in executor.arg_dict.items()}
+            for p, q in zip(layer.parameters(), twin.parameters(), strict=True):
+                found = executor.grad_dict[bound[id(p)]].numpy()
+                numpy.testing.assert_allclose(found, q.grad.numpy(), rtol=1e-4, atol=1e-5)
+    assert [tuple(p.shape) for p in layer.parameters()] == [tuple(p.shape) for p in twin.parameters()]
