@@ -163,8 +163,8 @@ class Executor:
             raise GradError("backward: the last forward was not in training; call forward(is_train=True) first.")
         if self._seen != [written[0] for written in program.written]:
             raise GradError(
-                "backward: an argument was written to after forward, and the gradient would mix the two; call forward "
-                "again."
+                "backward: an argument or an output was written to after forward, and the gradient would mix the two; "
+                "call forward again."
             )
         heads = self._heads(program, out_grads)
         if self._spent:
@@ -419,7 +419,24 @@ def _bind(
                 f"{spell(given[node].shape)} on {place}, but it is {gradient.dtype} of shape "
                 f"{spell(gradient.shape)} on {gradient.device}."
             )
+    _require_apart(given, gradients)
     return _executor(self, place, given, _requests(self, arguments, grad_req), gradients)
+
+
+def _require_apart(given: Mapping[Node, Tensor], gradients: Mapping[Node, Tensor]) -> None:
+    """Raise if a gradient would be written over an argument or another gradient."""
+    known: dict[int, list] = {}  # by the counter of writes, which views of one memory share
+    for node, t in given.items():
+        known.setdefault(id(t._written), []).append((f"argument {node.name}", t))
+    for node, gradient in gradients.items():
+        beside = known.setdefault(id(gradient._written), [])
+        for name, t in beside:
+            if gradient.device.xp.may_share_memory(gradient._array, t._array):
+                raise GradError(
+                    f"bind: the gradient of {node.name} would be written over {name}, with which it shares memory; "
+                    "give it memory of its own."
+                )
+        beside.append((f"the gradient of {node.name}", gradient))
 
 
 def _by_node(what: str, nodes: list[Node], given: Any) -> dict[Node, Tensor]:

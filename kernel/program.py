@@ -285,6 +285,7 @@ class Program:
         reached = [self.values[entry] for entry in self.outputs]
         self.heads = [self._number(value) if value in self.reached else None for value in reached]
         self.tensors = [self._output(entry) for entry in self.outputs]
+        self.written += [t._written for t in self.tensors]
         self.own_heads, self.why_no_heads = self._own_heads()
         self.leaves = []  # (whether to add, the tensor for the gradient, the gradient's number)
         for node, (request, gradient) in self.gradients.items():

@@ -423,6 +423,98 @@ def test_views_that_are_bound():
     assert executor.forward()[0].tolist() == [7, 7]
 
 
+def test_gradients_have_memory_of_their_own():
+    net = sym.Variable("a") * sym.Variable("b")
+    a, b, flat = kernel.tensor([1.0, 2.0, 3.0]), kernel.tensor([4.0, 5.0, 6.0]), kernel.zeros(6)
+    for wrong in ({"a": a}, {"b": a}, {"a": flat[:3], "b": flat[2:5]}, {"a": flat[:3], "b": flat[:3]}):
+        refused(lambda wrong=wrong: net.bind("cpu", {"a": a, "b": b}, args_grad=wrong), "memory", error=GradError)
+    executor = net.bind("cpu", {"a": a, "b": b}, args_grad={"a": flat[3:], "b": flat[:3]})
+    executor.forward(is_train=True)
+    executor.backward(kernel.ones(3))
+    assert flat.tolist() == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("which", ("output", "argument", "gradient"))
+def test_heads_that_are_the_arrays_of_the_executor(which: str):
+    """y.backward(y), say: what is written on the way back must not change a head that is still to be read."""
+    x = numpy.linspace(-1, 1, 3000).astype("float32")
+    functions: list[Callable[[Any], Any]] = [
+        kernel.tanh,
+        kernel.relu,
+        kernel.exp,
+        kernel.sigmoid,
+        lambda t: t * t,
+        lambda t: t + t,
+        lambda t: t + 0,
+        lambda t: kernel.tanh(kernel.tanh(kernel.relu(t) * 2)),
+    ]
+    for function in functions:
+        executor = function(sym.Variable("x")).simple_bind(x=(3000,))
+        (y,) = executor.forward(is_train=True, x=x)
+        executor.grad_dict["x"][...] = kernel.tensor(x * 2)
+        leaf = kernel.tensor(x, requires_grad=True)
+        expected = function(leaf)
+        head = {"output": y, "argument": executor.arg_dict["x"], "gradient": executor.grad_dict["x"]}[which]
+        expected.backward(kernel.tensor(head.numpy().copy()))
+        executor.backward(head)
+        assert executor.grad_dict["x"].tolist() == leaf.grad.tolist()
+        assert y.tolist() == expected.tolist()
+
+
+def test_outputs_written_to_between_forward_and_backward():
+    executor = kernel.tanh(sym.Variable("x")).simple_bind(x=(2,))
+    executor.forward(is_train=True, x=[0.1, 0.2])
+    executor.outputs[0][...] = 0
+    refused(lambda: executor.backward(kernel.ones(2)), "output", "forward", error=GradError)
+    executor.forward(is_train=True)
+    executor.backward(kernel.ones(2))
+
+
+def test_unusual_sizes():
+    net = sym.FullyConnected(sym.Variable("data"), num_hidden=3, name="fc")
+    for rows in (0, 1):
+        executor = filled(net.simple_bind(data=(rows, 4)))
+        assert executor.forward(is_train=True)[0].shape == (rows, 3)
+        executor.backward(kernel.ones(rows, 3))
+        assert executor.grad_dict["fc_weight"].shape == (3, 4)
+        assert rows or not executor.grad_dict["fc_weight"].numpy().any()
+    number = (sym.Variable("x") ** 2).simple_bind(x=())
+    assert number.forward(is_train=True, x=3.0)[0].item() == 9
+    number.backward()
+    assert number.grad_dict["x"].item() == 6
+    half = filled(mlp().simple_bind(data=(5, 4), type_dict={"data": "float16"}))
+    assert half.forward(is_train=True)[0].dtype == "float16"
+    half.backward()
+    assert half.grad_dict["fc1_weight"].dtype == "float16"
+
+
+def test_no_grad_and_leaves_make_no_difference():
+    executor = filled(linear_net().simple_bind(data=(2, 4)))
+    with kernel.no_grad():
+        executor.forward(is_train=True)
+        executor.backward(kernel.ones(2, 3))
+    expected = executor.grad_dict["fc_weight"].tolist()
+    leaves = {name: t.clone().requires_grad_() for name, t in executor.arg_dict.items()}
+    again = linear_net().bind("cpu", leaves)
+    again.forward(is_train=True, data=executor.arg_dict["data"])
+    again.backward(kernel.ones(2, 3))
+    assert again.grad_dict["fc_weight"].tolist() == expected
+    assert all(t.grad is None for t in leaves.values())
+
+
+def test_a_parameter_that_moves_or_gets_other_data():
+    layer = kernel.layers.Linear(4, 2)
+    executor = layer(sym.Variable("data", shape=(None, 4))).simple_bind(data=(3, 4))
+    x = floats(3, 4)
+    executor.forward(is_train=True, data=x)
+    layer.weight.data = kernel.ones(2, 4)
+    layer.bias.data = kernel.zeros(2)
+    numpy.testing.assert_allclose(executor.forward(is_train=True)[0].numpy(), x.sum(1)[:, None].repeat(2, 1), rtol=1e-5)
+    executor.backward(kernel.ones(3, 2))
+    layer.to("strict")
+    refused(lambda: executor.forward(data=x), "strict")
+
+
 def test_products_of_arrays_with_gaps_are_those_of_eager_bit_for_bit():
     """NumPy's dot and matmul add up in different orders there."""
     a = kernel.from_numpy(numpy.repeat(floats(18, 36), 2, axis=1)[:, ::2])
