@@ -13,6 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
+
 from kernel import sym
 from widgets import style
 from widgets.base import LOOK_HERE, Choice, Interactive, Slider
@@ -249,6 +252,22 @@ def graph_calls(bound: Bound, step: int) -> tuple[str, ...]:
     return () if operations[step - 1].view else (COMPUTE,)
 
 
+def call_lines(net: str, passes: int) -> dict[str, list[str]]:
+    """The calls of so many passes of training, one after the other, both ways; the graph's begin with binding it, which
+    looks into every operation once and asks for one block of memory.
+
+    >>> {name: len(calls) for name, calls in call_lines("mlp", 3).items()}
+    {'eager': 84, 'graph': 41}
+    """
+    found = bound(net, "training")
+    lines = {"eager": [], "graph": [FIND] * len(found.operations) + [MEMORY]}
+    for _ in range(passes):
+        for step in range(1, found.steps + 1):
+            lines["eager"] += eager_calls(found, step)
+            lines["graph"] += graph_calls(found, step)
+    return lines
+
+
 def workbench_state(net: str, mode: str, step: int) -> WorkbenchState:
     """A net after `step` steps; a step beyond its last is its last.
 
@@ -272,6 +291,71 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 def _listed(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+# Two figures of the lesson.
+
+_LOOKS = {
+    FIND: (style.PURPLE, "dots"),
+    MEMORY: (style.ORANGE, "lines"),
+    COMPUTE: (style.BLUE, ""),
+    NOTE: (style.GREEN, "cross"),
+}
+_HATCHES = {FIND: "xxx", MEMORY: "///", COMPUTE: "", NOTE: "..."}
+
+
+def draw_calls(axes: Axes, net: str, passes: int) -> None:
+    """`call_lines` as two lines of boxes, a box for a call, the longer one above."""
+    for floor, (name, calls) in zip((1, 0), call_lines(net, passes).items(), strict=True):
+        for kind, hatch in _HATCHES.items():
+            places = [at + 0.5 for at, call in enumerate(calls) if call == kind]
+            look = {"color": _LOOKS[kind][0], "hatch": hatch, "edgecolor": "white", "lw": 0}
+            axes.bar(places, 0.55 if kind == COMPUTE else 0.3, 0.86, floor, label=kind, **look)
+        binding = len(bound(net, "training").operations) + 1 if name == "graph" else 0
+        for number in range(passes):
+            begins = binding + number * (len(calls) - binding) // passes
+            axes.vlines(begins, floor - 0.14, floor, color=style.INK, lw=1)
+            axes.text(begins + 0.6, floor - 0.05, f"pass {number + 1}", va="top", size=9)
+        if binding:
+            axes.text(0.2, floor - 0.05, "bind", va="top", size=9)
+    axes.set(yticks=[0.15, 1.15], yticklabels=["graph", "eager"], ylim=(-0.25, 2.0), xlabel="calls so far")
+    axes.set_xlim(left=0)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0, labelsize=11)
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles[: len(_HATCHES)], labels[: len(_HATCHES)], loc="upper right", ncols=len(_HATCHES))
+
+
+def draw_plan(axes: Axes, plan: Any) -> None:
+    """`executor.plan()` as rectangles over steps and addresses; what is in place, or a view, is one step marked in one."""
+    rows = {row.node: row for row in plan.rows}
+    looks = {"buffer": ("#D3E9F7", ""), "in place": ("#F9DFA9", "//"), "view": ("#BFE5D8", "..")}
+    for row in plan.rows:
+        if row.place not in looks:
+            continue
+        root = row
+        while root.of is not None:
+            root = rows[root.of]
+        length = 1 if root is not row else min(row.death + 1, plan.steps) - row.birth
+        place = (row.birth, row.offset / 1000), length, root.bytes / 1000
+        colour, hatch = looks[row.place]
+        axes.add_patch(Rectangle(*place, fc=colour, ec=style.MUTED, hatch=hatch, lw=0))
+        axes.add_patch(Rectangle(*place, fill=False, ec=style.INK, lw=1))
+        if 13 * root.bytes > plan.bytes:
+            middle = (row.offset + root.bytes / 2) / 1000
+            around = {"fc": colour, "ec": "none", "pad": 0.6}
+            upright = {"rotation": 90, "ha": "center", "va": "center", "size": 8.5}
+            axes.text(row.birth + 0.5, middle, row.node.removesuffix("_output"), bbox=around, **upright)
+    axes.set(xlim=(0, plan.steps), xlabel="step", xticks=range(0, plan.steps + 1, 2))
+    axes.axhline(plan.bytes / 1000, color=style.VERMILLION, ls="--")
+    axes.annotate(
+        f"{plan.bytes / 1000:.0f} kB",
+        (plan.steps, plan.bytes / 1000),
+        xytext=(0, 4),
+        textcoords="offset points",
+        ha="right",
+        color=style.DARK_VERMILLION,
+    )
 
 
 class GraphWorkbench(Interactive):
@@ -376,12 +460,6 @@ _NET, _PLAN = 206, 262
 _BOX = 9
 _LANE = 4 * (_BOX + 1)
 _LOWEST = 150
-_LOOKS = {
-    FIND: (style.PURPLE, "dots"),
-    MEMORY: (style.ORANGE, "lines"),
-    COMPUTE: (style.BLUE, ""),
-    NOTE: (style.GREEN, "cross"),
-}
 _PATTERNS = "".join(
     f'<pattern id="workbench-{name}" width="4" height="4" patternUnits="userSpaceOnUse">'
     f'<path d="{path}" stroke="{style.PAPER}" stroke-width="1.2" fill="none"/></pattern>'

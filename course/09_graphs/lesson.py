@@ -203,76 +203,23 @@ for style_name, steps in record.items():
 # An eager call finds out, each time anew, what its operands are and which rule belongs to them; it asks for memory,
 # computes, and leaves a note on the tape. A bound graph has found out once.
 #
-# **Predict:** the net of section 1 takes three training steps, eight operations each, forward and backward. Of what an
+# **Predict:** the net of section 1 takes three passes of training, four operations forward and four back. Of what an
 # eager pass does, what share is computing?
 
 # %%
-from widgets.graph_workbench import (
-    COMPUTE,
-    FIND,
-    MEMORY,
-    NOTE,
-    eager_calls,
-    graph_calls,
-)
-from widgets.graph_workbench import bound as bound_net
+from widgets.graph_workbench import call_lines, draw_calls
 
-mlp = bound_net("mlp", "training")
-each_eager, each_graph = [], []  # the calls of one training step
-for step in range(1, mlp.steps + 1):
-    each_eager += eager_calls(mlp, step)
-    each_graph += graph_calls(mlp, step)
-lines = {"eager": 3 * each_eager, "graph": [FIND] * 4 + [MEMORY] + 3 * each_graph}
-looks = {
-    FIND: (style.PURPLE, "xxx"),
-    MEMORY: (style.ORANGE, "///"),
-    COMPUTE: (style.BLUE, ""),
-    NOTE: (style.GREEN, "..."),
-}
-figure, axes = style.subplots(width=740, height=270)
-for floor, (name, calls) in zip((1, 0), lines.items(), strict=True):
-    for kind, (colour, hatch) in looks.items():
-        places = [at + 0.5 for at, call in enumerate(calls) if call == kind]
-        high = 0.55 if kind == COMPUTE else 0.3
-        axes.bar(
-            places,
-            high,
-            0.86,
-            floor,
-            color=colour,
-            hatch=hatch,
-            edgecolor="white",
-            lw=0,
-            label=kind,
-        )
-    binding = 5 if name == "graph" else 0
-    for number in range(3):
-        begins = binding + number * (len(calls) - binding) // 3
-        axes.vlines(begins, floor - 0.14, floor, color=style.INK, lw=1)
-        axes.text(begins + 0.6, floor - 0.05, f"step {number + 1}", va="top", size=9)
-    if binding:
-        axes.text(0.2, floor - 0.05, "bind", va="top", fontsize=9)
-    share = 100 * calls.count(COMPUTE) / len(calls)
+for name, calls in call_lines("mlp", passes=3).items():
+    share = 100 * calls.count("compute") / len(calls)
     print(f"{name}: {len(calls)} calls, {share:.0f} % of them compute")
-axes.set(
-    yticks=[0.15, 1.15],
-    yticklabels=["graph", "eager"],
-    xlim=(0, 85),
-    ylim=(-0.25, 2.0),
-    xlabel="calls so far",
-)
-axes.spines["left"].set_visible(False)
-axes.tick_params(axis="y", length=0, labelsize=11)
-axes.legend(
-    *(each[:4] for each in axes.get_legend_handles_labels()),
-    loc="upper right",
-    ncols=4,
-)
+
+figure, axes = style.subplots(width=740, height=270)
+draw_calls(axes, "mlp", passes=3)
 show(
     figure,
-    alt="Two time lines of three training steps. Eager: 84 calls, of four kinds that "
-    "repeat: find out, memory, compute, tape. Graph: five calls to bind, then 36,"
-    " of which 24 compute.",
+    alt="Two time lines of three training passes. Eager: 84 calls, of four kinds "
+    "that repeat: find out, memory, compute, tape. Graph: five calls to bind, "
+    "then 36, of which 24 compute.",
     caption="A box is one call, whatever its time: eager finds out the same things in "
     "each step, the graph once. On the way back every rule is counted with a "
     "request for memory, in both; the executor can do without some of them.",
@@ -471,8 +418,8 @@ for axes in (left, right):
 left.set_ylabel("feature 1")
 show(
     figure,
-    alt="Two scatter plots of the same ten clouds of points. Left in five colours, so"
-    " that pairs of clouds look like one class; right with circles for the "
+    alt="Two scatter plots of the same ten clouds of points. Left in five colours, "
+    "so that pairs of clouds look like one class; right with circles for the "
     "classes 0 to 4 and triangles for 5 to 9.",
     caption="On the left classes 0 and 5, 1 and 6, and so on look alike. Clouds that "
     "overlap here are apart in the other 98 features.",
@@ -504,22 +451,16 @@ for i in range(31):
 # what has that `assert` tested? (You mend both in the exercises.)
 
 # %%
-difference = abs(args["data"].numpy() - x.astype(np.float32)).max()
-print(
-    "data are still x:",
-    difference == 0,
-    "· labels still y:",
-    bool((args["out_label"].numpy() == y).all()),
-)
+data, label = args["data"].numpy(), args["out_label"].numpy()
+print("data are still x:", np.array_equal(data, x.astype(np.float32)))
+print("labels are still y:", np.array_equal(label, y))
 
 learned = [name for name in net.list_arguments() if name not in ("data", "out_label")]
 requests = {name: "write" for name in learned}  # "null" for all the others
 careful = net.simple_bind(data=(batch, 100), grad_req=requests)
 print([name for name, gradient in careful.grad_dict.items() if gradient is None])
-print(
-    "fewer bytes of gradients on their way:",
-    careful.plan().gradient_bytes < executor.plan().gradient_bytes,
-)
+less = careful.plan().gradient_bytes < executor.plan().gradient_bytes
+print("fewer bytes of gradients on their way:", less)
 
 # %% [markdown]
 # The data take a step downhill, too. Nobody notices as long as each round brings new data; on a batch that stays, the
@@ -536,10 +477,8 @@ print(
 dropout = sym.Dropout(sym.Variable("data"), p=0.5).simple_bind(data=(1, 6))
 kernel.manual_seed(0)
 for is_train in (True, True, False):
-    print(
-        f"is_train={is_train}:",
-        *dropout.forward(is_train=is_train, data=np.ones((1, 6)))[0].tolist(),
-    )
+    (y,) = dropout.forward(is_train=is_train, data=np.ones((1, 6)))
+    print(f"is_train={is_train}:", *y.tolist())
 normal = sym.BatchNorm(sym.Variable("data"), name="bn")
 print(normal.list_arguments(), "· states:", normal.list_auxiliary_states())
 
@@ -564,79 +503,26 @@ for number, size in enumerate((288, 144, 96), start=1):
 net = sym.FullyConnected(net, num_hidden=10, name="fc4")
 net = sym.SoftmaxOutput(net, name="out")
 executor = net.simple_bind(data=(32, 1, 8, 8))
-plans = {
-    "training": executor.plan(is_train=True),
-    "use": executor.plan(is_train=False),
-}
+plans = {"training": executor.plan(True), "use": executor.plan(False)}
 print(plans["use"])
 
 # %%
-from matplotlib.patches import Rectangle
-
-
-def draw_plan(axes, plan):
-    rows = {row.node: row for row in plan.rows}
-    looks = {
-        "buffer": ("#D3E9F7", ""),
-        "in place": ("#F9DFA9", "//"),
-        "view": ("#BFE5D8", ".."),
-    }
-    for row in plan.rows:
-        root = row
-        while root.of is not None:
-            root = rows[root.of]
-        colour, hatch = looks[row.place]
-        # What is in place, or a view, has no memory of its own: one step is marked.
-        length = 1 if root is not row else min(row.death + 1, plan.steps) - row.birth
-        place = (row.birth, row.offset / 1000), length, root.bytes / 1000
-        look = {"fc": colour, "ec": style.MUTED, "hatch": hatch, "lw": 0}
-        axes.add_patch(Rectangle(*place, **look))
-        axes.add_patch(Rectangle(*place, fill=False, ec=style.INK, lw=1))
-        if root.bytes > 8000:
-            middle, name = (
-                (row.offset + root.bytes / 2) / 1000,
-                row.node.removesuffix("_output"),
-            )
-            around = {"fc": colour, "ec": "none", "pad": 0.6}
-            axes.text(
-                row.birth + 0.5,
-                middle,
-                name,
-                rotation=90,
-                ha="center",
-                va="center",
-                size=8.5,
-                bbox=around,
-            )
-    axes.set(
-        xlim=(0, plan.steps),
-        ylim=(0, 112),
-        xlabel="step",
-        xticks=range(0, plan.steps + 1, 2),
-    )
-    axes.axhline(plan.bytes / 1000, color=style.VERMILLION, ls="--")
-    axes.text(
-        plan.steps,
-        plan.bytes / 1000 + 2,
-        f"{plan.bytes / 1000:.0f} kB",
-        ha="right",
-        color=style.DARK_VERMILLION,
-    )
-
+from widgets.graph_workbench import draw_plan
 
 shared = {"sharey": True, "width_ratios": (5, 3)}
 figure, (left, right) = style.subplots(1, 2, width=740, height=430, **shared)
 draw_plan(left, plans["training"])
 draw_plan(right, plans["use"])
-left.set(title="training: 11 steps forward, 11 back", ylabel="address, kB")
+left.set(title="training, forward and back", ylabel="address, kB", ylim=(0, 115))
 right.set(title="use")
 show(
     figure,
     alt="Two buffer plans, rectangles over steps and addresses. In training four "
-    "large rectangles are piled up and last until far into the backward half. In "
-    "use the rectangles are short, and two of them lie where another was before.",
-    caption="A rectangle is memory that is taken: from the step that computes it to the"
-    " last one that reads it. Orange, hatched: from here on in place. Green, "
+    "large rectangles are piled up and last until far into the backward half. "
+    "In use the rectangles are short, and two of them lie where another was "
+    "before.",
+    caption="A rectangle is memory that is taken: from the step that computes it to "
+    "the last one that reads it. Orange, hatched: from here on in place. Green, "
     "dotted: a view. The pile on the left waits for the gradient rules.",
 )
 
@@ -671,10 +557,10 @@ drawing = kernel.plot_network(digits, shape={"data": (128, 1, 28, 28)})
 show(
     drawing.svg,
     alt="LeNet from top to bottom: data, convolution 20, tanh, pooling, convolution "
-    "50, tanh, pooling, flatten, fully connected 500, tanh, fully connected 10, and "
-    "softmax output; the shapes between them stand at the arrows.",
-    caption="Six of the eleven layers work on images, but 400,500 of the 431,080 numbers "
-    "that are learned lie in one product, from 800 to 500.",
+    "50, tanh, pooling, flatten, fully connected 500, tanh, fully connected 10, "
+    "and softmax output; the shapes between them stand at the arrows.",
+    caption="Six of the eleven layers work on images, but 400,500 of the 431,080 "
+    "numbers that are learned lie in one product, from 800 to 500.",
 )
 
 # %%

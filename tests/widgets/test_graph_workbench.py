@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 
 import kernel
+from widgets import style
 from widgets.graph_workbench import (
     COMPUTE,
     MODES,
     NETS,
     GraphWorkbench,
     bound,
+    call_lines,
+    draw_calls,
+    draw_plan,
     eager_calls,
     graph_calls,
     workbench_state,
@@ -173,3 +177,33 @@ def test_without_a_kernel_there_is_a_still_picture_and_its_sentence():
     bundle = GraphWorkbench()._repr_mimebundle_()
     assert bundle["text/html"].startswith('<figure style="margin:0.75em 0"><img alt="A net of 4 operations, fc1')
     assert "Step 0 of 8" in bundle["text/plain"]
+
+
+@every_net
+def test_the_time_lines_bind_once_and_draw_a_box_for_each_call(net):
+    lines, once = call_lines(net, 3), call_lines(net, 1)
+    operations = len(bound(net, "training").operations)
+    assert len(lines["eager"]) == 3 * len(once["eager"])
+    assert len(lines["graph"]) == 3 * len(once["graph"]) - 2 * (operations + 1)
+    _, axes = style.subplots()
+    draw_calls(axes, net, 3)
+    assert len(axes.patches) == sum(map(len, lines.values()))
+    assert [text.get_text() for text in axes.texts] == ["pass 1", "pass 2", "pass 3"] * 2 + ["bind"]
+    assert len(axes.get_legend().get_texts()) == 4
+
+
+@every_net
+@pytest.mark.parametrize("training", [True, False])
+def test_the_drawn_plan_holds_every_value_in_its_place(net, training):
+    _, make, shape = NETS[net]
+    plan = make().simple_bind(data=shape).plan(training)
+    _, axes = style.subplots()
+    draw_plan(axes, plan)
+    drawn = [row for row in plan.rows if row.place in ("buffer", "in place", "view")]
+    faces = [patch for patch in axes.patches if patch.get_fill()]
+    assert len(faces) == len(drawn)
+    for row, face in zip(drawn, faces, strict=True):
+        assert (face.get_x(), face.get_y()) == (row.birth, row.offset / 1000)
+        assert face.get_y() + face.get_height() <= plan.bytes / 1000
+        if row.place == "buffer":
+            assert face.get_width() == min(row.death + 1, plan.steps) - row.birth
