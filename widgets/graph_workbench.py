@@ -327,7 +327,7 @@ def draw_calls(axes: Axes, net: str, passes: int) -> None:
 
 
 def draw_plan(axes: Axes, plan: Any) -> None:
-    """`executor.plan()` as rectangles over steps and addresses; what is in place, or a view, is one step marked in one."""
+    """`executor.plan()` as rectangles over steps and addresses; in place and view are marked for the step of their birth."""
     rows = {row.node: row for row in plan.rows}
     looks = {"buffer": ("#D3E9F7", ""), "in place": ("#F9DFA9", "//"), "view": ("#BFE5D8", "..")}
     for row in plan.rows:
