@@ -327,7 +327,7 @@ def draw_calls(axes: Axes, net: str, passes: int) -> None:
 
 
 def draw_plan(axes: Axes, plan: Any) -> None:
-    """`executor.plan()` as rectangles over steps and addresses; in place and view are marked for the step of their birth."""
+    """`executor.plan()` as rectangles over steps and addresses; in place and view are marked where they begin."""
     rows = {row.node: row for row in plan.rows}
     looks = {"buffer": ("#D3E9F7", ""), "in place": ("#F9DFA9", "//"), "view": ("#BFE5D8", "..")}
     for row in plan.rows:

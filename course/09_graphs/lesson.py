@@ -221,7 +221,7 @@ show(
     "that repeat: find out, memory, compute, tape. Graph: five calls to bind, "
     "then 36, of which 24 compute.",
     caption="A box is one call, whatever its time: eager finds out the same things in "
-    "each step, the graph once. On the way back every rule is counted with a "
+    "each pass, the graph once. On the way back every rule is counted with a "
     "request for memory, in both; the executor can do without some of them.",
 )
 
@@ -247,18 +247,10 @@ d = Dense(5, activation=kernel.tanh)
 v = kernel.input_variable(2, name="v")
 z = Dense(4)(d(v))
 print(d(v), "·", z)
-print(
-    "parameters:",
-    [p.shape for p in z.parameters],
-    "· arguments:",
-    [a.name for a in z.arguments],
-)
-print(
-    "evaluates:",
-    z([[1.0, 2.0]], device="cpu").shape,
-    "· any node does:",
-    d(v).eval({v: [[1, 2]]}).shape,
-)
+print("parameters:", [p.shape for p in z.parameters])
+print("arguments: ", [a.name for a in z.arguments])
+print("evaluates: ", z([[1.0, 2.0]], device="cpu").shape)
+print("a node in the middle, too:", d(v).eval({v: [[1, 2]]}).shape)
 
 d.W.value = np.zeros((2, 5))
 print("W = 0, so h =", d(v)([[1, 2]])[0])
