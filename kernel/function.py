@@ -20,7 +20,7 @@ from .executor import Executor, zeros_of
 from .functional import ones_like
 from .graph import evaluate, find
 from .module import CLONES, Module
-from .op import is_float, require_flag, spell
+from .op import DTYPES, is_float, require_flag, spell
 from .parameter import Owned, Parameter
 from .program import specialise
 from .symbol import (
@@ -33,10 +33,10 @@ from .symbol import (
     name_for,
     node_of,
     substitute,
-    topological,
     variable,
 )
 from .tensor import Tensor
+from .xp import Generator
 from .xp import device as device_of
 
 SPARSE = "sparse"  # the attribute of a variable that is fed with rows of mostly zeros
@@ -93,6 +93,8 @@ class Function(Symbol):
             raise DtypeError(
                 f"Function: {function.__name__} is a class; make a layer of it, as {function.__name__}(…)."
             )
+        if not isinstance(name, str | None):
+            raise DtypeError(f"Function: name must be a text, but {show(name)} came.")
         self._begin()
         put = object.__setattr__
         put(self, "_of_function", (function, name))
@@ -118,6 +120,15 @@ class Function(Symbol):
             f"Function: it does not change, so {name} cannot be set; set the value of a parameter, as f.W.value = …, "
             "or make another one with clone(…)."
         )
+
+    def __delattr__(self, name: str) -> None:
+        raise DtypeError(f"Function: it does not change, so {name} cannot be deleted.")
+
+    def __copy__(self) -> Function:
+        return self  # it does not change
+
+    def __reduce__(self) -> Any:
+        raise DtypeError("pickle: a function is not pickled, since unpickling runs code; save it with f.save(path).")
 
     def __getattr__(self, name: str) -> Any:
         if name == "_entries":
@@ -163,9 +174,8 @@ class Function(Symbol):
 
     def _trace_untyped(self) -> tuple:
         """The graph for arguments of which nothing is known."""
-        ordered = [variable(name) for name in self._signature()]
+        ordered = self._argument_nodes()
         traced = self._run([Function._of([Entry(node, 0)]) for node in ordered], ordered)
-        object.__setattr__(self, "_ordered", tuple(ordered))
         object.__setattr__(self, "_entries", traced._entries)
         return traced._entries
 
@@ -180,6 +190,8 @@ class Function(Symbol):
                     f"Function: a function of the arguments should be returned, or several, but {show(output)} came; "
                     "compute with kernel's functions only."
                 )
+        if not several:
+            raise DtypeError("Function: a function of the arguments should be returned, or several, but none came.")
         if self._is_criterion:
             _check_criterion(several)
         made = Function._of([entry for output in several for entry in output._entries], ordered)
@@ -200,7 +212,7 @@ class Function(Symbol):
         if device is not None:
             self._move(device)
         if any(isinstance(x, Tensor) or (hasattr(x, "indptr") and hasattr(x, "to_dense")) for x in inputs):
-            return self._on_tensors(inputs, training)
+            return self._on_tensors(inputs, training, device)
         return self._on_arrays(inputs, training)
 
     def _in_order(self, inputs: tuple, by_name: Mapping[str, Any]) -> tuple:
@@ -231,6 +243,8 @@ class Function(Symbol):
         else:
             given = dict(zip(self._argument_nodes(), entries, strict=True))
             made = Function._of(substitute(self._entries, given), ordered)
+            if self._is_criterion:
+                _check_criterion(made.outputs)
             object.__setattr__(made, "_is_criterion", self._is_criterion)
         if name is not None and len(made) == 1:
             made._entries[0].node.name = name_for("Function", name)
@@ -252,38 +266,48 @@ class Function(Symbol):
             found = self._traced[key] = self._run([Function._of([Entry(node, 0)]) for node in ordered], ordered)
         return found
 
-    def _on_tensors(self, inputs: tuple, training: bool) -> Any:
-        tensors = [
-            x.to_dense() if hasattr(x, "to_dense") else x if isinstance(x, Tensor) else tensor(x) for x in inputs
-        ]
+    def _on_tensors(self, inputs: tuple, training: bool, device: Any) -> Any:
+        place = next(x for x in inputs if hasattr(x, "device")).device if device is None else device_of(device)
+        tensors = [x.to_dense() if hasattr(x, "to_dense") else x for x in inputs]
+        tensors = [x if isinstance(x, Tensor) else tensor(_as_array(x), device=place) for x in tensors]
+        if device is not None:
+            tensors = [t.to(place) for t in tensors]
         typed = self._typed(tensors)
-        nodes = typed._argument_nodes()
-        single = [_is_one_sample(node, t.shape) for node, t in zip(nodes, tensors, strict=True)]
-        if any(single):
-            tensors = [t.unsqueeze(0) if alone else t for t, alone in zip(tensors, single, strict=True)]
-        given = dict(zip(nodes, tensors, strict=True))
+        given = {node: t.astype(_dtype_for(node, t)) for node, t in zip(typed._argument_nodes(), tensors, strict=True)}
+        single = _one_samples({node: t.shape for node, t in given.items()}, typed is self)
+        given = {node: t.unsqueeze(0) if node in single else t for node, t in given.items()}
         typed._settle({node: t.shape for node, t in given.items()})
         outputs = evaluate(typed._entries, given, training)
-        if any(single):
-            outputs = [y[0] if y.ndim else y for y in outputs]
+        if single:
+            outputs = typed._without_batch(outputs)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def _on_arrays(self, inputs: tuple, training: bool) -> Any:
         arrays = [_as_array(x) for x in inputs]
         typed = self._typed(arrays)
-        outputs, _ = typed._evaluate(dict(zip(typed._argument_nodes(), arrays, strict=True)), training)
+        given = dict(zip(typed._argument_nodes(), arrays, strict=True))
+        outputs, _ = typed._evaluate(given, training, even=typed is self)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
+    def _without_batch(self, outputs: list) -> list:
+        """The outputs for the only sample; what has no axis of the minibatch stays as it is."""
+        types = [node.types and node.types[index].shape for node, index in self._entries]
+        alone = [y.ndim > 0 and not (shape and shape[0] is not None) for y, shape in zip(outputs, types, strict=True)]
+        return [y[0] if strip else y for y, strip in zip(outputs, alone, strict=True)]
+
     def _evaluate(
-        self, given: Mapping[Node, numpy.ndarray], training: bool, wrt: tuple[Node, ...] = ()
+        self, given: Mapping[Node, numpy.ndarray], training: bool, wrt: tuple[Node, ...] = (), even: bool = True
     ) -> tuple[list[numpy.ndarray], list[numpy.ndarray]]:
-        """(outputs, gradients of the first output, summed, with respect to ``wrt``), computed by an executor."""
-        single = {node for node, array in given.items() if _is_one_sample(node, array.shape)}
+        """(outputs, gradients of the first output, summed, with respect to ``wrt``), computed by an executor.
+
+        ``even`` says whether all arguments must bring as many samples.
+        """
+        single = _one_samples({node: array.shape for node, array in given.items()}, even)
         arrays = {node: array[None] if node in single else array for node, array in given.items()}
         executor = self._executor({node: array.shape for node, array in arrays.items()}, wrt, training)
         for node, array in arrays.items():
             target = executor.tensor_of(node)
-            target[...] = _fitting(node, array, target)
+            target[...] = array.astype(_dtype_for(node, array), copy=False)
         outputs = executor.forward(is_train=training or bool(wrt))
         if wrt:
             ones = ones_like(outputs[0])
@@ -291,7 +315,7 @@ class Function(Symbol):
         gradients = [_host(executor.gradients[node][1]) for node in wrt]
         found = [_host(y) for y in outputs]
         if single:
-            found = [y[0] if y.ndim else y for y in found]
+            found = self._without_batch(found)
             gradients = [g[0] if node in single else g for node, g in zip(wrt, gradients, strict=True)]
         return found, gradients
 
@@ -323,7 +347,7 @@ class Function(Symbol):
         """The types of everything, given the shapes of the arguments; parameters that waited for them are filled in."""
         for node, shape in shapes.items():
             _require_fits(node, shape)
-        types = infer_types((entry.node for entry in self._entries), shapes)
+        types = infer_types([*(entry.node for entry in self._entries), *shapes], shapes)  # some may be in no use
         for node in self._nodes():
             if node.op is None and node.role != "draw":
                 complete(node, types[node][0].shape)
@@ -366,7 +390,8 @@ class Function(Symbol):
         require_flag("eval: training", training)
         if device is not None:
             self._move(device)
-        outputs, _ = self._evaluate(self._feed("eval", arguments), training)
+        typed, feed = self._fed("eval", arguments)
+        outputs, _ = typed._evaluate(feed, training, even=typed is self)
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def grad(
@@ -390,16 +415,22 @@ class Function(Symbol):
         require_flag("grad: training", training)
         if device is not None:
             self._move(device)
-        feed = self._feed("grad", at)
-        given = wrt if isinstance(wrt, list | tuple) else None if wrt is None else [wrt]
-        if given is None:
-            given = [
-                x for x in self.arguments if is_float(infer_types([x._entries[0].node])[x._entries[0].node][0].dtype)
-            ]
-        nodes = tuple(self._wanted(x) for x in given)
+        typed, feed = self._fed("grad", at)
+        now = dict(zip(self._argument_nodes(), feed, strict=True))
+        if wrt is None:
+            types = infer_types(feed)
+            given = [x for x in self.arguments if is_float(types[now[x._entries[0].node]][0].dtype)]
+        else:
+            given = wrt if isinstance(wrt, list | tuple) else [wrt]
+        nodes = tuple(typed._wanted(node_of(x) if isinstance(x, Tensor) else self._key("grad", x), now) for x in given)
         if not nodes:
-            raise GradError("grad: wrt is empty, so there is nothing to differentiate with respect to.")
-        found, gradients = self._evaluate(feed, training, nodes)
+            raise GradError(
+                "grad: there is nothing to differentiate with respect to; name parameters, or variables of floats, as "
+                "wrt."
+            )
+        if not is_float(infer_types([typed._entries[0].node])[typed._entries[0].node][typed._entries[0].index].dtype):
+            raise GradError("grad: the first output is of whole numbers or booleans, which have no gradient.")
+        found, gradients = typed._evaluate(feed, training, nodes, even=typed is self)
         result = (
             gradients[0]
             if len(nodes) == 1 and not isinstance(wrt, list | tuple)
@@ -408,12 +439,23 @@ class Function(Symbol):
         values = found[0] if len(found) == 1 else tuple(found)
         return (result, values) if outputs else result
 
-    def _wanted(self, x: Any) -> Node:
-        """The node of what is to be differentiated with respect to."""
-        nodes = set(self._nodes())
-        node = node_of(x) if isinstance(x, Tensor) else self._key("grad", x)
-        if node not in nodes:
+    def _wanted(self, node: Node, now: Mapping[Node, Node]) -> Node:
+        """What is to be differentiated with respect to, if it can be; ``now`` says what stands for the arguments."""
+        if node in now:
+            node = now[node]
+            dtype = infer_types([node])[node][0].dtype
+            if not is_float(dtype):
+                raise GradError(f"grad: {node.name} is {dtype}, and whole numbers and booleans have no gradient.")
+            return node
+        if node not in self._nodes():
             raise GradError(f"grad: the function does not depend on {node.name}.")
+        if node.op is not None:
+            raise GradError(
+                f"grad: with respect to variables and parameters alone, but {node.name} is computed; call the function "
+                "on kernel tensors, and use kernel.grad."
+            )
+        if node.role != "argument" or (node.value is not None and not _is_learned(node.value)):
+            raise GradError(f"grad: {node.name} is a constant, or frozen, and has no gradient.")
         return node
 
     def _key(self, what: str, key: Any) -> Node:
@@ -424,19 +466,37 @@ class Function(Symbol):
                     f"{what}: there is no argument called {show(key)}; there are {', '.join(named) or 'none'}."
                 )
             return named[key]
+        if isinstance(key, Owned):
+            raise DtypeError(
+                f"{what}: a parameter has its value already; give arrays for variables, and set it as p.value = …."
+            )
         if not isinstance(key, Symbol):
             raise DtypeError(f"{what}: a variable, a parameter or a name was expected, but {show(key)} came.")
         return key._single(what).node
+
+    def _fed(self, what: str, arguments: Any) -> tuple[Function, dict[Node, numpy.ndarray]]:
+        """(this function for arrays like these, what was given for each of its arguments)."""
+        feed = self._feed(what, arguments)
+        typed = self._typed(list(feed.values()))
+        return typed, dict(zip(typed._argument_nodes(), feed.values(), strict=True))
 
     def _feed(self, what: str, arguments: Any) -> dict[Node, numpy.ndarray]:
         """What was given for each argument, as arrays."""
         nodes = self._argument_nodes()
         if not isinstance(arguments, Mapping):
             given = () if arguments is None else arguments if isinstance(arguments, tuple) else (arguments,)
+            if len(given) > len(nodes):
+                names = ", ".join(node.name for node in nodes) or "nothing"
+                raise ShapeError(f"{what}: it takes {names}, but {len(given)} arrays came.")
             if len(given) != len(nodes):
-                self._refuse_feed(what, [node for node in nodes[len(given) :]] or nodes)
+                self._refuse_feed(what, nodes[len(given) :])
             return {node: _as_array(x) for node, x in zip(nodes, given, strict=True)}
-        feed = {self._key(what, key): _as_array(value) for key, value in arguments.items()}
+        feed: dict[Node, numpy.ndarray] = {}
+        for key, value in arguments.items():
+            node = self._key(what, key)
+            if node in feed:
+                raise DtypeError(f"{what}: {node.name} came twice, as a variable and by its name; give it once.")
+            feed[node] = _as_array(value)
         for node in feed:
             if node not in nodes:
                 raise ShapeError(
@@ -455,10 +515,11 @@ class Function(Symbol):
     # --- what it consists of ---
 
     def _argument_nodes(self) -> list[Node]:
-        entries = self._entries  # which traces it, and so says in which order
+        if self._ordered is None and self._of_function is not None:
+            object.__setattr__(self, "_ordered", tuple(variable(name) for name in self._signature()))
         if self._ordered is not None:
-            return list(self._ordered)
-        return [node for node in topological(entry.node for entry in entries) if _is_free(node)]
+            return list(dict.fromkeys(self._ordered))
+        return [node for node in self._nodes() if _is_free(node)]
 
     @property
     def arguments(self) -> tuple[Function, ...]:
@@ -533,24 +594,44 @@ class Function(Symbol):
         if method not in CLONES:
             raise DtypeError(f'clone: method must be "share", "clone" or "freeze", but {show(method)} came.')
         given = self._substitutions("clone", substitutions)
+        return self._with(given, None if method == "share" else {}, method == "freeze")
+
+    def __deepcopy__(self, memo: dict) -> Function:
+        if self._of_function is None:
+            return self._with({}, memo, False)
+        code, name = self._of_function
+        made = Function(copy.deepcopy(code, memo), name)
+        object.__setattr__(made, "_is_criterion", self._is_criterion)
+        return made
+
+    def _with(self, given: dict[Node, Entry], memo: dict | None, freeze: bool) -> Function:
+        """The same with others in the place of nodes; unless ``memo`` is None, of copies of its parameters."""
         layers: dict[int, Any] = {}
-        if method != "share":
-            nodes = [n for n in self._nodes() if isinstance(n.value, Owned)]
-            copies = {}
-            for layer in {id(layer): layer for n in self._nodes() for layer, _ in n.layers}.values():
-                if isinstance(layer, Module) and id(layer) not in layers:
-                    _copy_layer(layer, layers, copies)
-            for node in nodes:
-                value = copies.get(id(node.value))
-                value = copy.deepcopy(node.value) if value is None else value
-                if method == "freeze" and isinstance(value, Parameter):
-                    value.requires_grad_(False)
+        for node in self._nodes() if memo is not None else ():
+            for layer, _ in node.layers:
+                if isinstance(layer, Module):
+                    layers[id(layer)] = copy.deepcopy(layer, memo)
+            if node in given or not isinstance(node.value, Owned | Generator):
+                continue
+            value = copy.deepcopy(node.value, memo)
+            if isinstance(value, Generator):
+                twin = Symbol._draw(value)._entries[0].node
+            else:
                 twin = node_of(value)
-                twin.name, twin.auto = node.name, node.auto
-                given[node] = Entry(twin, 0)
+                if freeze and isinstance(value, Parameter):
+                    value.requires_grad_(False)
+            twin.name, twin.auto = node.name, node.auto
+            given[node] = Entry(twin, 0)
         made = Function._of(substitute(self._entries, given, layers), self._ordered_after(given))
         object.__setattr__(made, "_is_criterion", self._is_criterion)
         return made
+
+    def _holds(self) -> Iterable[tuple[str, Any]]:
+        """(name, layer or parameter) of what it computes with, for a module that holds it."""
+        if self._of_function is not None:
+            return [("layer", self._of_function[0])] if isinstance(self._of_function[0], Module) else []
+        owned = [node.value for node in self._nodes() if isinstance(node.value, Owned)]
+        return [(str(k), value) for k, value in enumerate(owned)]
 
     def _substitutions(self, what: str, given: Any) -> dict[Node, Entry]:
         if given is None:
@@ -625,7 +706,9 @@ class Function(Symbol):
             return "Composite"
         node = self._entries[0].node
         if node.op is None:
-            return {"argument": "Input"}.get(node.role, node.role.capitalize()) if node.value is None else "Parameter"
+            if node.value is not None:
+                return "Constant" if node.role == "constant" else "Parameter"
+            return "Input" if nodes == [node] else "Composite"
         if node.layers:
             layer, inputs = node.layers[-1]
             simple = isinstance(layer, Block) or not list(layer.children())
@@ -697,8 +780,11 @@ def criterion(function: Any) -> Function:
     >>> loss, metric = measure([[1.0, 2.0]], [[0.0, 1.0]])
     """
     if isinstance(function, Function):
-        _check_criterion(function.outputs)
-        made = Function._of(function._entries, function._argument_nodes())
+        if function._of_function is None:
+            _check_criterion(function.outputs)
+            made = Function._of(function._entries, function._argument_nodes())
+        else:
+            made = Function(*function._of_function)
     else:
         made = Function(function)
     object.__setattr__(made, "_is_criterion", True)
@@ -755,15 +841,6 @@ def combine(*functions: Any) -> Function:
     return Function._of(entry for f in functions for entry in f._entries)
 
 
-def _copy_layer(layer: Module, layers: dict[int, Any], copies: dict[int, Any]) -> None:
-    """Clone ``layer``, noting for it and all that it holds which copy is whose."""
-    twin = layer.clone("clone")
-    for mine, its in zip(layer.modules(), twin.modules(), strict=True):
-        layers.setdefault(id(mine), its)
-    for (_, mine), (_, its) in zip(layer._owned(), twin._owned(), strict=True):
-        copies.setdefault(id(mine), its)
-
-
 # --- arrays ---
 
 
@@ -774,9 +851,10 @@ def _as_array(x: Any) -> numpy.ndarray:
     if hasattr(x, "to_dense"):
         return x.to_dense().detach().cpu().numpy()
     if hasattr(x, "toarray"):
-        return x.toarray()  # SciPy's
-    array = tensor(x) if not isinstance(x, numpy.ndarray) else x
-    return array if isinstance(array, numpy.ndarray) else array.numpy()
+        x = x.toarray()  # SciPy's
+    if isinstance(x, numpy.matrix):
+        x = x.A
+    return x if type(x) is numpy.ndarray and x.dtype in DTYPES else tensor(x).numpy()
 
 
 def _constant(x: Any) -> Symbol:
@@ -787,13 +865,31 @@ def _host(t: Tensor) -> numpy.ndarray:
     return numpy.array(t.detach().cpu().numpy())
 
 
-def _is_one_sample(node: Node, shape: tuple) -> bool:
-    """Whether an array of this shape is one sample for ``node``, without the axis of the minibatch."""
-    declared = node.declared[0]
-    return declared is not None and bool(declared) and declared[0] is None and len(shape) == len(declared) - 1
+def _one_samples(shapes: Mapping[Node, tuple], even: bool) -> set[Node]:
+    """The variables that got one sample alone, without the axis of the minibatch.
+
+    Raises ShapeError for a shape that a variable cannot take and, if ``even``, unless all got as many samples.
+    """
+    single, counts = set(), {}
+    for node, shape in shapes.items():
+        declared = node.declared[0]
+        if not declared or declared[0] is not None:
+            continue
+        if len(shape) == len(declared) - 1:
+            _require_fits(node, (1, *shape), shape)
+            single.add(node)
+        else:
+            _require_fits(node, shape)
+        counts[node] = 1 if node in single else shape[0]
+    if (even or single) and len(set(counts.values())) > 1:
+        found = ", ".join(f"{node.name} {count}" for node, count in counts.items())
+        raise ShapeError(
+            f"Function: every argument should get as many samples, but they got: {found}; the first axis counts them."
+        )
+    return single
 
 
-def _require_fits(node: Node, shape: tuple) -> None:
+def _require_fits(node: Node, shape: tuple, came: tuple | None = None) -> None:
     declared = node.declared[0]
     if declared is None:
         return
@@ -801,12 +897,13 @@ def _require_fits(node: Node, shape: tuple) -> None:
         sizes = ", ".join("N" if k == 0 and d is None else str(d) for k, d in enumerate(declared))
         raise ShapeError(
             f"Function: {node.name} takes arrays of shape ({sizes}{',' if len(declared) == 1 else ''}), N samples, but "
-            f"one of shape {spell(shape)} came."
+            f"one of shape {spell(shape if came is None else came)} came."
         )
 
 
-def _fitting(node: Node, array: numpy.ndarray, target: Tensor) -> numpy.ndarray:
-    """``array`` in the dtype of the argument; whole numbers take no fractions."""
-    if array.dtype.kind == "f" and not is_float(target.dtype):
-        raise DtypeError(f"Function: {node.name} takes {target.dtype}, but {array.dtype} came; convert it.")
-    return array.astype(target.dtype, copy=False)
+def _dtype_for(node: Node, array: Any) -> Any:
+    """The dtype in which an array is handed to the argument; whole numbers take no fractions."""
+    wanted = node.declared[1] or array.dtype
+    if is_float(array.dtype) and not is_float(wanted):
+        raise DtypeError(f"Function: {node.name} takes {wanted}, but {array.dtype} came; convert it.")
+    return wanted

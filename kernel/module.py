@@ -432,6 +432,9 @@ def _inside(name: str, value: Any, above: tuple = ()) -> Iterator[tuple[str, Any
     """What is held in an attribute, its name completed by the place in a list, tuple or dictionary."""
     if isinstance(value, Owned | Module):
         yield name, value
+    elif isinstance(value, Symbol):
+        for key, entry in value._holds():
+            yield from _inside(f"{name}.{key}", entry)
     elif isinstance(value, list | tuple | dict) and not any(value is container for container in above):
         for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _inside(f"{name}.{key}", entry, (*above, value))

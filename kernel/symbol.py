@@ -427,6 +427,10 @@ class Symbol:
     def _nodes(self) -> list[Node]:
         return topological(entry.node for entry in self._entries)
 
+    def _holds(self) -> Iterable[tuple[str, Any]]:
+        """(name, layer or parameter) of what a module that holds this has to take care of."""
+        return ()
+
     def _variables(self, role: str) -> list[Node]:
         return [node for node in self._nodes() if node.op is None and node.role == role]
 

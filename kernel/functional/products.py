@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..apply import apply
-from ..errors import ShapeError
+from ..errors import ShapeError, UnknownSizeError
 from ..op import spell
 from ..ops import products
 from .shape import expand_dims, squeeze
@@ -20,7 +20,11 @@ def matmul(a: Any, b: Any) -> Any:
     tensor([[3.],
             [3.]])
     """
-    if getattr(a, "ndim", 2) == 2 == getattr(b, "ndim", 2):
+    try:
+        plain = getattr(a, "ndim", 2) == 2 == getattr(b, "ndim", 2)
+    except UnknownSizeError:  # of a symbol: it shall be a matrix, which the graph checks once it knows
+        plain = True
+    if plain:
         return apply(products.matmul, a, b)
     if not (hasattr(type(a), "_apply") and hasattr(type(b), "_apply")):
         return apply(products.matmul, a, b)  # which refuses it

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import functional
-from ..errors import DtypeError, ShapeError, show
+from ..errors import DtypeError, ShapeError, UnknownSizeError, show
 from ..initialisers import he_uniform, normal
 from ..module import Module
 from ..op import is_float, require_whole
@@ -96,10 +96,13 @@ class Dense(Module):
 
     def forward(self, x: Any) -> Any:
         # Without a bias only the layer knows how many numbers come out. What x lacks, the operation says in words.
-        waits = hasattr(self.W, "complete") and hasattr(type(x), "_apply")
-        waits = waits and getattr(x, "device", self.W.device) is self.W.device and x.ndim > self._first
-        if waits and None not in x.shape[self._first :]:
-            self.W.complete((*x.shape[self._first :], self._shape))
+        if hasattr(self.W, "complete") and hasattr(type(x), "_apply"):
+            try:
+                inputs = x.shape[self._first :]
+            except UnknownSizeError:  # of a symbol: the graph finds it
+                inputs = ()
+            if inputs and None not in inputs and getattr(x, "device", self.W.device) is self.W.device:
+                self.W.complete((*inputs, self._shape))
         y = functional.dense(x, self.W, self.b, first=self._first)
         return y if self.activation is None else self.activation(y)
 
