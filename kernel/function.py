@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import copy
 import inspect
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -175,7 +176,13 @@ class Function(Symbol):
     def _trace_untyped(self) -> tuple:
         """The graph for arguments of which nothing is known."""
         ordered = self._argument_nodes()
-        traced = self._run([Function._of([Entry(node, 0)]) for node in ordered], ordered)
+        try:
+            traced = self._run([_variable_of(node) for node in ordered], ordered)
+        except UnknownSizeError:
+            raise UnknownSizeError(
+                f"Function: what it computes depends on the shapes of {', '.join(self._signature())}; call it on "
+                "variables with a shape, as f(kernel.input_variable(3)), or on arrays."
+            ) from None
         object.__setattr__(self, "_entries", traced._entries)
         return traced._entries
 
@@ -321,7 +328,8 @@ class Function(Symbol):
 
     def _executor(self, shapes: dict[Node, tuple], wrt: tuple[Node, ...], training: bool) -> Executor:
         """One for these shapes: an earlier one, if there is one."""
-        key = tuple(shapes.items()), wrt, training, str(self._device())
+        dtypes = tuple(node.value.dtype for node in self._nodes() if isinstance(node.value, Tensor))
+        key = tuple(shapes.items()), wrt, training, str(self._device()), dtypes
         executor = self._executors.get(key)
         if executor is None:
             types = self._settle(shapes)
@@ -419,7 +427,8 @@ class Function(Symbol):
         now = dict(zip(self._argument_nodes(), feed, strict=True))
         if wrt is None:
             types = infer_types(feed)
-            given = [x for x in self.arguments if is_float(types[now[x._entries[0].node]][0].dtype)]
+            keys = at if isinstance(at, Mapping) else self.arguments
+            given = [x for x in keys if is_float(types[now[self._key("grad", x)]][0].dtype)]
         else:
             given = wrt if isinstance(wrt, list | tuple) else [wrt]
         nodes = tuple(typed._wanted(node_of(x) if isinstance(x, Tensor) else self._key("grad", x), now) for x in given)
@@ -524,7 +533,7 @@ class Function(Symbol):
     @property
     def arguments(self) -> tuple[Function, ...]:
         """The variables that must be given: in the order of the signature, or depth first."""
-        return tuple(Function._of([Entry(node, 0)]) for node in self._argument_nodes())
+        return tuple(map(_variable_of, self._argument_nodes()))
 
     @property
     def parameters(self) -> tuple[Tensor, ...]:
@@ -549,7 +558,7 @@ class Function(Symbol):
     def inputs(self) -> tuple[Function, ...]:
         """All variables: arguments, parameters and constants."""
         owned = [n for n in self._from_the_output() if n.value is not None]
-        return self.arguments + tuple(Function._of([Entry(node, 0)]) for node in owned)
+        return self.arguments + tuple(map(_variable_of, owned))
 
     @property
     def outputs(self) -> tuple[Function, ...]:
@@ -645,6 +654,8 @@ class Function(Symbol):
                 raise ShapeError(f"{what}: {node.name} does not come up in this function.")
             if not isinstance(value, Symbol):
                 raise DtypeError(f"{what}: a function should stand in for {node.name}, but {show(value)} came.")
+            if node.outputs > 1:
+                raise ShapeError(f"{what}: {node.name} has {node.outputs} outputs, and nothing can stand in for one.")
             found[node] = value._single(what)
         return found
 
@@ -718,6 +729,17 @@ class Function(Symbol):
         if all(type(x) is not Entry or x.node.op is None for x in node.inputs):
             return "".join(part.capitalize() for part in node.op.name.split("_"))
         return "Composite"
+
+
+_variables: weakref.WeakValueDictionary[Node, Function] = weakref.WeakValueDictionary()
+
+
+def _variable_of(node: Node) -> Function:
+    """A variable as a function, always the same object, so that it can be looked up in a dictionary."""
+    found = _variables.get(node)
+    if found is None:
+        found = _variables[node] = Function._of([Entry(node, 0)])
+    return found
 
 
 UNKNOWN = "Sequence[tensor]"  # how a type prints of which nothing is known, as in CNTK
@@ -811,7 +833,7 @@ def input_variable(shape: Any, is_sparse: bool = False, dtype: Any = "float32", 
     node.auto = not name
     if is_sparse:
         node.attr[SPARSE] = "true"
-    return Function._of([Entry(node, 0)])
+    return _variable_of(node)
 
 
 def placeholder(name: str = "") -> Function:
@@ -824,7 +846,7 @@ def placeholder(name: str = "") -> Function:
         raise DtypeError(f"placeholder: name must be a text, but {show(name)} came.")
     node = variable(name_for("placeholder", name or None))
     node.auto = not name
-    return Function._of([Entry(node, 0)])
+    return _variable_of(node)
 
 
 def combine(*functions: Any) -> Function:

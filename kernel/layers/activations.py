@@ -24,7 +24,8 @@ class Activation(Module):
     """
 
     def __init__(self, activation: Any = DEFAULT):
-        self.function = activation_of("Activation", activation) or _itself
+        chosen = activation_of("Activation", activation)
+        self.function = _itself if chosen is None else chosen
 
     def forward(self, x: Any) -> Any:
         return self.function(x)
