@@ -210,7 +210,15 @@ def infer_node(node: Node, given: list[ArrayType]) -> tuple[tuple[ArrayType, ...
             f"{node.op.argument(i)} is {x.node.output_name(x.index) if type(x) is Entry else x}"
             for i, x in enumerate(node.inputs)
         )
-        raise type(error)(f"{node.name} ({node.op.name}): {error} Here {', '.join(operands)}.") from None
+        said = f"{node.name} ({node.op.name}): {error} Here {', '.join(operands)}."
+        free = [x.node.name for x in node.inputs if type(x) is Entry and _has_no_dtype(x.node)]
+        if isinstance(error, DtypeError) and free:
+            said += f" A variable is {DEFAULT_FLOAT} unless its dtype is declared, as Variable('{free[0]}', dtype='int64')."
+        raise type(error)(said) from None
+
+
+def _has_no_dtype(node: Node) -> bool:
+    return node.op is None and node.role != "draw" and node.value is None and node.declared[1] is None
 
 
 def infer_types(
