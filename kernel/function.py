@@ -19,7 +19,7 @@ from .creation import tensor
 from .errors import DeviceError, DtypeError, GradError, ShapeError, UnknownSizeError, show
 from .executor import Executor, zeros_of
 from .functional import ones_like
-from .graph import evaluate, find
+from .graph import Block, evaluate, find, title_of
 from .module import CLONES, Module
 from .op import DTYPES, is_float, require_flag, spell
 from .parameter import Owned, Parameter
@@ -42,13 +42,6 @@ from .xp import device as device_of
 
 SPARSE = "sparse"  # the attribute of a variable that is fed with rows of mostly zeros
 KEPT = 4  # executors, for as many shapes of a minibatch
-
-
-class Block:
-    """A name for a part of a graph, where there is no layer to give it one."""
-
-    def __init__(self, name: str):
-        self.name = name
 
 
 class Function(Symbol):
@@ -470,6 +463,8 @@ class Function(Symbol):
     def _key(self, what: str, key: Any) -> Node:
         if isinstance(key, str):
             named = {node.name: node for node in self._argument_nodes()}
+            if [node.name for node in self._argument_nodes()].count(key) > 1:
+                raise ShapeError(f"{what}: several arguments are called {key}; give the variable itself.")
             if key not in named:
                 raise ShapeError(
                     f"{what}: there is no argument called {show(key)}; there are {', '.join(named) or 'none'}."
@@ -722,10 +717,8 @@ class Function(Symbol):
             return "Input" if nodes == [node] else "Composite"
         if node.layers:
             layer, inputs = node.layers[-1]
-            simple = isinstance(layer, Block) or not list(layer.children())
-            if simple and all(entry.node in nodes for entry in inputs):
-                return layer.name if isinstance(layer, Block) else type(layer).__name__
-            return "Composite"
+            alone = all(entry.node in nodes for entry in inputs)
+            return (title_of(layer) if alone else None) or "Composite"
         if all(type(x) is not Entry or x.node.op is None for x in node.inputs):
             return "".join(part.capitalize() for part in node.op.name.split("_"))
         return "Composite"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import math
 import os
@@ -14,7 +15,7 @@ import numpy
 from .apply import apply
 from .creation import tensor
 from .errors import DtypeError, FileError, show
-from .op import registry
+from .op import NUMBERS, registry
 from .parameter import Buffer, Parameter
 from .program import specialise
 from .symbol import ROLES, Entry, Node, Symbol, by_mode, finish, topological, variable
@@ -22,6 +23,20 @@ from .tape import no_grad
 from .xp import default_generator
 
 FORMAT, VERSION = "gradschool-symbol", 1
+
+
+class Block:
+    """A name for a part of a graph, where there is no layer to give it one; None where it is made of several."""
+
+    def __init__(self, name: str | None):
+        self.name = name
+
+
+def title_of(layer: Any) -> str | None:
+    """What the result of a layer or block alone is called; None of one that is made of others."""
+    if isinstance(layer, Block):
+        return layer.name
+    return None if list(layer.children()) else type(layer).__name__
 
 
 # --- computing, node by node ---
@@ -104,6 +119,8 @@ def to_data(entries: Iterable[Entry], kept: Mapping[Node, str], arguments: Itera
                 raise DtypeError(f"tojson: {node.name} is computed by {node.op.name}, which a file cannot name.")
             entry["inputs"] = [spelled(x) for x in node.inputs]
             entry["attributes"] = {key: _encoded(value) for key, value in node.attributes.items()}
+        if node.layers and all(x.node in number for _, taken in node.layers for x in taken):
+            entry["layers"] = [[title_of(layer), [spelled(x) for x in taken]] for layer, taken in node.layers]
         if node.updates:
             entry["updates"] = [[spelled(target), spelled(value)] for target, value in node.updates]
         if node.attr:
@@ -171,7 +188,10 @@ def from_data(data: Any, kept: Mapping[str, Any]) -> tuple[Symbol, list[Node]]:
 
     def entry(pair: Any) -> Any:
         if isinstance(pair, dict):
-            return _decoded(pair["number"])
+            number = _decoded(pair["number"])
+            if type(number) not in NUMBERS:
+                raise ValueError(f"{show(number)} is no number")
+            return number
         node, index = nodes[_index(pair[0], len(nodes))], pair[1]
         return Entry(node, _index(index, node.outputs))
 
@@ -181,9 +201,15 @@ def from_data(data: Any, kept: Mapping[str, Any]) -> tuple[Symbol, list[Node]]:
             where = f"node {len(nodes)}"
             nodes.append(_node(item, entry, kept))
         where = "its heads"
-        symbol = Symbol([entry(pair) for pair in data["heads"]])
+        heads = [entry(pair) for pair in data["heads"]]
+        if not heads or not all(type(head) is Entry for head in heads):
+            raise ValueError("each must be the output of a node, and one there must be")
+        symbol = Symbol(heads)
         where = "its arguments"
-        return symbol, [nodes[_index(i, len(nodes))] for i in data.get("arguments", ())]
+        arguments = [nodes[_index(i, len(nodes))] for i in data.get("arguments", ())]
+        if any(node.op is not None or node.role != "argument" or node.value is not None for node in arguments):
+            raise ValueError("each must be a variable that is given")
+        return symbol, arguments
     except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
         said = f"there is no {error}" if isinstance(error, KeyError) else str(error)
         raise FileError(f"load_json: {where} cannot be as tojson writes it: {said.rstrip('.')}.") from None
@@ -195,20 +221,45 @@ def _index(value: Any, size: int) -> int:
     return value
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{show(value)} is no name")
+    return value
+
+
+def _require_attributes(op: Any, attributes: Mapping[str, Any]) -> None:
+    """Raise for values that no function here hands to ``op``, and that it therefore does not look at."""
+    for name, parameter in inspect.signature(op.infer).parameters.items():
+        if type(parameter.default) is bool and type(attributes.get(name, True)) is not bool:
+            raise ValueError(f"{name} is {show(attributes[name])}, and not true or false")
+    for part in attributes.get("pattern", ()):
+        if isinstance(part, tuple):
+            kind, *limits = part
+            if kind != "slice" or len(limits) != 3 or not all(type(x) in (int, type(None)) for x in limits):
+                raise ValueError(f"{show(part)} is no slice")
+            if limits[2] is not None and limits[2] < 1:
+                raise ValueError(f"{limits[2]} is no step of a slice")
+
+
 def _node(item: dict, entry: Any, kept: Mapping[str, Any]) -> Node:
     if item["op"] is not None:
         op = by_mode if item["op"] == by_mode.name else registry.get(item["op"])
         if op is None:
             raise ValueError(f"there is no operation called {show(item['op'])} here.")
         attributes = {key: _decoded(value) for key, value in item["attributes"].items()}
-        node = Node(op, tuple(map(entry, item["inputs"])), attributes, item["name"])
+        _require_attributes(op, attributes)
+        node = Node(op, tuple(map(entry, item["inputs"])), attributes, _text(item["name"]))
+        if not any(type(x) is Entry for x in node.inputs):
+            raise ValueError("an operation needs an operand that is no number")
         node.updates = tuple((entry(target), entry(value)) for target, value in item.get("updates", ()))
         finish(node)
+        for title, taken in item.get("layers", ()):
+            node.layers += ((Block(None if title is None else _text(title)), tuple(map(entry, taken))),)
     elif item["role"] not in ROLES:
         raise ValueError(f"there is no role {show(item['role'])}.")
     elif item["role"] == "draw":
         node = Symbol._draw(None)._entries[0].node
-        node.name = item["name"]
+        node.name = _text(item["name"])
     else:
         node = variable(item["name"], _decoded(item["shape"]), item["dtype"], item["role"])
         if "kept" in item:

@@ -172,7 +172,11 @@ def _load_function(path: str | os.PathLike) -> Function:
     except ValueError as error:
         raise FileError(f"load: {place} is damaged, its graph cannot be read: {error}.") from None
     symbol, arguments = from_data(data, values)
-    return Function._of(symbol._entries, arguments)
+    function = Function._of(symbol._entries, arguments)
+    left = set(Function._of(symbol._entries)._argument_nodes()) - set(arguments)
+    if left or len(set(arguments)) < len(arguments):
+        raise FileError(f"load: {place} is damaged, its graph does not list each of its arguments once.")
+    return function
 
 
 Function.save, Function.load = _save_function, staticmethod(_load_function)
