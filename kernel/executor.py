@@ -74,7 +74,7 @@ class Executor:
     def outputs(self) -> list[Tensor]:
         """What the last forward computed."""
         if self._last is None:
-            raise GradError("outputs: there are none yet; call forward first.")
+            raise GradError("outputs: there are none; call forward first.")
         return list(self._last.tensors)
 
     @property
@@ -145,6 +145,7 @@ class Executor:
         if arrays:
             self._write("forward", arrays, self.arg_dict)
         program = self._program(bool(is_train))
+        self._last = None  # should it fail half-way, the arrays hold neither the pass before nor this one
         program.forward()
         self._last, self._spent = program, False
         self._seen = [written[0] for written in program.written]
@@ -219,6 +220,9 @@ class Executor:
             if is_float(value.dtype) and not is_float(target.dtype):
                 raise DtypeError(f"{what}: {name} is {target.dtype}, but {value.dtype} came; convert it with .long().")
             values[name] = value.to(self.device)
+        if len(values) > 1:  # a value may lie in what another one is written to, as where two arguments change places
+            written = {id(into[name]._written) for name in values}
+            values = {name: v.clone() if id(v._written) in written else v for name, v in values.items()}
         with no_grad():
             for name, value in values.items():
                 into[name].copy_(value)
@@ -425,11 +429,11 @@ def _bind(
 
 def _require_apart(given: Mapping[Node, Tensor], gradients: Mapping[Node, Tensor]) -> None:
     """Raise if a gradient would be written over an argument or another gradient."""
-    known: dict[int, list] = {}  # by the counter of writes, which views of one memory share
+    known: dict[int, list] = {}  # by the memory that they are views of
     for node, t in given.items():
-        known.setdefault(id(t._written), []).append((f"argument {node.name}", t))
+        known.setdefault(_memory_of(t), []).append((f"{node.role} {node.name}", t))
     for node, gradient in gradients.items():
-        beside = known.setdefault(id(gradient._written), [])
+        beside = known.setdefault(_memory_of(gradient), [])
         for name, t in beside:
             if gradient.device.xp.may_share_memory(gradient._array, t._array):
                 raise GradError(
@@ -437,6 +441,14 @@ def _require_apart(given: Mapping[Node, Tensor], gradients: Mapping[Node, Tensor
                     "give it memory of its own."
                 )
         beside.append((f"the gradient of {node.name}", gradient))
+
+
+def _memory_of(t: Tensor) -> int:
+    """Which memory it is a view of, also where NumPy's arrays, or another library's, are views of that too."""
+    owner = t._array
+    while getattr(owner, "base", None) is not None:
+        owner = owner.base
+    return id(owner)
 
 
 def _by_node(what: str, nodes: list[Node], given: Any) -> dict[Node, Tensor]:
