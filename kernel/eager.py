@@ -30,6 +30,9 @@ def run(op: type[Op], operands: tuple, attributes: dict[str, Any]) -> Any:
     except _InGraph as other:
         return other.symbol._apply(op, operands, attributes)
     except UnknownSizeError:
+        symbol = next((x for x in operands if hasattr(type(x), "in_graph")), None)
+        if symbol is not None:
+            return symbol._apply(op, operands, attributes)
         _complete(op, operands, attributes)
         arrays, key, wanted = _look_up(op, operands)
     if attributes:  # 1, 1.0 and True are equal, and yet not the same: the types count too

@@ -136,8 +136,10 @@ class Function(Symbol):
         """A parameter, or a layer, under the name that it has in the layer that this is the result of."""
         if self._of_function is not None:
             holders = [self._of_function[0]]
-        else:
-            holders = [layer for node in {e.node for e in self._entries} for layer, _ in reversed(node.layers)]
+        else:  # the outermost layer that each output is the result of
+            nodes = dict.fromkeys(entry.node for entry in self._entries)
+            layers = [[layer for layer, _ in node.layers if isinstance(layer, Module)] for node in nodes]
+            holders = [some[-1] for some in layers if some]
         for holder in holders:
             found = getattr(holder, name, None) if isinstance(holder, Module) else None
             if isinstance(found, Owned | Module):

@@ -210,7 +210,7 @@ def from_data(data: Any, kept: Mapping[str, Any]) -> tuple[Symbol, list[Node]]:
         if any(node.op is not None or node.role != "argument" or node.value is not None for node in arguments):
             raise ValueError("each must be a variable that is given")
         return symbol, arguments
-    except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, IndexError, ValueError, AttributeError, RecursionError, OverflowError) as error:
         said = f"there is no {error}" if isinstance(error, KeyError) else str(error)
         raise FileError(f"load_json: {where} cannot be as tojson writes it: {said.rstrip('.')}.") from None
 

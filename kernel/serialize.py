@@ -169,7 +169,7 @@ def _load_function(path: str | os.PathLike) -> Function:
         raise FileError(f"load: {place} is damaged, its numbers are not those that were saved; nothing was loaded.")
     try:
         data = json.loads(about["graph"])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FileError(f"load: {place} is damaged, its graph cannot be read: {error}.") from None
     symbol, arguments = from_data(data, values)
     function = Function._of(symbol._entries, arguments)

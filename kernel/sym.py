@@ -383,7 +383,7 @@ def load_json(text: str) -> Symbol:
     """The symbol that ``symbol.tojson()`` spelled; raises FileError for anything else."""
     try:
         data = json.loads(text)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise FileError(f"load_json: this is no JSON ({error}).") from None
     return from_json(data)
 
