@@ -162,6 +162,8 @@ class Executor:
         program = self._last
         if program is None or not program.training:
             raise GradError("backward: the last forward was not in training; call forward(is_train=True) first.")
+        if program.spoilt:
+            raise GradError(f"backward: {program.spoilt}.")
         if self._seen != [written[0] for written in program.written]:
             raise GradError(
                 "backward: an argument or an output was written to after forward, and the gradient would mix the two; "

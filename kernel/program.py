@@ -17,7 +17,7 @@ from .errors import DeviceError, DtypeError, ShapeError, in_words
 from .op import ArrayType, Kind, is_float, require_fits, spell
 from .plan import Plan, Value, allocate
 from .signature import Signature
-from .symbol import Entry, Node, by_mode, topological
+from .symbol import Entry, Node, by_mode, substitute, topological
 from .tape import serials
 from .tensor import Tensor, _as_array, _of_kind
 from .xp import default_generator
@@ -30,7 +30,10 @@ _PLAIN_ERRORS = (ShapeError, DtypeError, OverflowError, IndexError, MemoryError)
 
 
 def specialise(entries: Iterable[Entry], training: bool) -> tuple[list[Entry], list[tuple[Node, Entry]], list[Node]]:
-    """The graph as training, or use, runs it: (outputs, (variable, its new value) to be written, nodes in order)."""
+    """The graph as training, or use, runs it: (outputs, (variable, its new value) to be written, nodes in order).
+
+    Where a layer is called twice, the second call goes on from the running statistics that the first one leaves.
+    """
     updates: dict[Node, tuple] = {}
 
     def settled(x: Any) -> Any:
@@ -46,8 +49,8 @@ def specialise(entries: Iterable[Entry], training: bool) -> tuple[list[Entry], l
     outputs, written = [settled(entry) for entry in entries], -1
     while written < len(updates):  # what is to be written may itself depend on the mode
         written = len(updates)
-        targets = [(target.node, settled(value)) for some in list(updates.values()) for target, value in some]
-        order = topological([entry.node for entry in (*outputs, *(value for _, value in targets))], through)
+        values = [settled(value) for some in list(updates.values()) for _, value in some]
+        order = topological([entry.node for entry in (*outputs, *values)], through)
     made: dict[Node, Node] = {}
 
     def now(x: Any) -> Any:
@@ -58,8 +61,17 @@ def specialise(entries: Iterable[Entry], training: bool) -> tuple[list[Entry], l
         inputs = tuple(map(now, node.inputs))
         if inputs != node.inputs:
             made[node] = Node(node.op, inputs, node.attributes, node.name)
-    order = [made.get(node, node) for node in order]
-    return [now(entry) for entry in outputs], [(node, now(value)) for node, value in targets], order
+    outputs = [now(entry) for entry in outputs]
+    turn = {node: number for number, node in enumerate(order)}
+    latest: dict[Node, Entry] = {}
+    for node in sorted(updates, key=lambda node: turn[settled(node.inputs[0]).node]):
+        states = [target.node for target, _ in updates[node]]
+        values = [now(value) for _, value in updates[node]]
+        if not latest.keys().isdisjoint(states):
+            values = substitute(values, latest)
+        latest.update(zip(states, values, strict=True))
+    ends = [entry.node for entry in (*outputs, *latest.values())]
+    return outputs, list(latest.items()), topological([*ends, *latest])
 
 
 # --- one mode of an executor, compiled ---
@@ -88,6 +100,7 @@ class Program:
         self.stale = [(t, t._array) for t in self.bound.values()]
         self.written = [t._written for t in self.bound.values()]
         self.values: dict[tuple[Node, int], Value] = {}
+        self.spoilt = ""  # why there is no way back, where that is so
         with self.device.guard():
             self._trace()
             self._differentiate()
@@ -210,6 +223,7 @@ class Program:
     def _plan(self) -> None:
         forward = len(self.calls)
         steps = self.steps = 2 * forward if self.training else forward
+        states = {self.values[target, 0] for target, _ in self.updates}
         for call in self.calls:
             backward = steps - 1 - call.step
             for i, x in enumerate(call.operands):
@@ -217,6 +231,11 @@ class Program:
                     x.read(call.step)
                     if call.record is not None and i in call.record.read:
                         call.casts.get(i, x).read(backward)
+                        if i not in call.casts and x.root in states:
+                            self.spoilt = (
+                                f"{call.node.name} needs {x.root.name} as it was before this pass wrote to it; let "
+                                "it read a copy that is made in the graph"
+                            )
             if call.record is None or not call.record.keep_residuals:
                 call.residuals = []
             for value in call.residuals:
@@ -284,7 +303,8 @@ class Program:
         self.backward_steps = [self._compile_backward(call) for call in reversed(self.calls) if call.record is not None]
         reached = [self.values[entry] for entry in self.outputs]
         self.heads = [self._number(value) if value in self.reached else None for value in reached]
-        self.tensors = [self._output(entry) for entry in self.outputs]
+        counters = {self.values[node, 0]: t._written for node, t in self.bound.items()}
+        self.tensors = [self._output(entry, counters) for entry in self.outputs]
         self.written += [t._written for t in self.tensors]
         self.own_heads, self.why_no_heads = self._own_heads()
         self.leaves = []  # (whether to add, the tensor for the gradient, the gradient's number)
@@ -309,17 +329,23 @@ class Program:
         else:
             self.arrays[value] = xp.empty(shape, value.type.dtype).transpose(back)
 
+    # Steps hold arrays and slots, not the program: nothing then goes round in a circle, and memory is free at once.
+
     def _copy(self, source: Value, target: Value) -> Callable:
-        xp = self.device.xp
+        copyto, into, slot = self.device.xp.copyto, self.arrays[target], self._slot(source)
         if source in self.slots:
-            return lambda: xp.copyto(self._read(target), self._read(source), casting="unsafe")
-        return functools.partial(xp.copyto, self.arrays[target], self.arrays[source], casting="unsafe")
+            return lambda: copyto(into, slot[0], casting="unsafe")
+        return functools.partial(copyto, into, slot[0], casting="unsafe")
+
+    def _slot(self, x: Any) -> list:
+        """[an operand as it is in this pass]."""
+        if type(x) is Value:
+            return self.slots[x] if x in self.slots else [self.arrays[x]]
+        return self.draws[x.node] if type(x) is Entry else [x]
 
     def _read(self, x: Any) -> Any:
-        """An operand as it is in this pass."""
-        if type(x) is Value:
-            return self.slots[x][0] if x in self.slots else self.arrays[x]
-        return self.draws[x.node][0] if type(x) is Entry else x
+        """An operand as it is now."""
+        return self._slot(x)[0]
 
     def _add(self, call: _Call | None, step: Callable) -> None:
         self.forward_steps.append(step)
@@ -352,10 +378,11 @@ class Program:
             compute = functools.partial(compute, out=out[0] if single else out)
         made = [] if fixed else [self.slots.get(value) for value in call.outputs]
         kept = [self.slots[value] for value in call.residuals]
-        unpack, read, into = call.signature.unpack, self._read, [self.arrays.get(value) for value in call.outputs]
+        unpack, into = call.signature.unpack, [self.arrays.get(value) for value in call.outputs]
+        given = [self._slot(x) for x in operands]
 
         def step() -> None:
-            outputs, residuals = unpack(compute(*map(read, operands)))
+            outputs, residuals = unpack(compute(*[slot[0] for slot in given]))
             for slot, array, target in zip(made, outputs, into, strict=False):
                 if slot is None:
                     target[...] = array
@@ -391,13 +418,13 @@ class Program:
         outgoing = tuple((self._number(x), self._leaf(x)) for x in (call.operands[i] for i in record.needs))
         over = record.rules[0][0] if self._may_overwrite(call) else None
         output = tuple(outputs) if not record.single else outputs[0] if outputs else None
-        special = None
+        special, zeros = None, self.device.xp.zeros
         if moving or not record.single:
 
             def special(g: Any, gradients: list) -> tuple:
                 """(gradient, output) where there are several outputs, or arrays that each pass makes anew."""
                 if not record.single:
-                    g = self._several(call, [g, *(gradients[number] for number in numbers[1:])])
+                    g = _several(call, [g, *(gradients[number] for number in numbers[1:])], zeros)
                 for into, i, slot in moving:
                     into[i] = slot[0]
                 return g, tuple(outputs) if not record.single else outputs[0] if outputs else None
@@ -444,12 +471,15 @@ class Program:
                 heads.append(self.device.xp.ones((), value.type.dtype) if shape == () else output._array)
         return heads, ""
 
-    def _output(self, entry: Entry) -> Tensor:
+    def _output(self, entry: Entry, counters: dict[Value, list]) -> Tensor:
+        """A tensor for an output; a view counts what is written with what it is a view of."""
         value = self.values[entry]
         if entry.node in self.bound:
             return self.bound[entry.node]
         array = self.arrays.get(value) if value not in self.slots else None
-        return _of_kind(array, value.type)
+        t = _of_kind(array, value.type)
+        t._written = counters.setdefault(value.root, t._written)
+        return t
 
     # --- running ---
 
@@ -469,7 +499,7 @@ class Program:
             value = self.values[entry]
             if value in self.slots:
                 output._array = self.slots[value][0]
-            if value.place != "bound":
+            if value.root.place != "bound":
                 output._written[0] = next(serials)
         for target, _ in self.updates:
             self.bound[target]._written[0] = next(serials)
@@ -514,15 +544,15 @@ class Program:
                 write(array, found)
             leaf._written[0] = next(serials)
 
-    def _several(self, call: _Call, parts: list) -> tuple | None:
-        """The gradients of several outputs, with zeros for floats that none reached; None if none reached any."""
-        if all(part is None for part in parts):
-            return None
-        zeros = self.device.xp.zeros
-        return tuple(
-            zeros(v.type.shape, v.type.dtype) if part is None and v.type.dtype.kind == "f" else part
-            for v, part in zip(call.outputs, parts, strict=True)
-        )
+
+def _several(call: _Call, parts: list, zeros: Callable) -> tuple | None:
+    """The gradients of several outputs, with zeros for floats that none reached; None if none reached any."""
+    if all(part is None for part in parts):
+        return None
+    return tuple(
+        zeros(v.type.shape, v.type.dtype) if part is None and v.type.dtype.kind == "f" else part
+        for v, part in zip(call.outputs, parts, strict=True)
+    )
 
 
 def _layout(array: Any) -> tuple | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import numpy
@@ -57,3 +59,100 @@ def test_nothing_follows_a_pass_that_failed():
     labels[0] = 1
     executor.forward(is_train=True)
     executor.backward()
+
+
+def test_outputs_that_are_views_of_an_argument():
+    """Who has recorded one of them hears of it when the argument is written to."""
+    x = kernel.tensor([[1.0, 2.0], [3.0, 4.0]])
+    weight = kernel.ones(4, requires_grad=True)
+    executor = sym.Variable("x").reshape((4,)).bind("cpu", {"x": x}, grad_req="null")
+    loss = (executor.forward()[0] * weight).sum()
+    executor.forward()  # changes nothing
+    x[...] = 9
+    refused(loss.backward, "changed in place", error=GradError)
+    loss = (executor.outputs[0] * weight).sum()
+    loss.backward()
+    assert weight.grad.tolist() == [9] * 4
+
+
+def test_two_outputs_in_one_memory():
+    y = sym.Variable("x") * 2
+    executor = sym.Group([y, y.reshape((4,))]).simple_bind(x=(2, 2))
+    weight = kernel.ones(4, requires_grad=True)
+    whole, flat = executor.forward()
+    loss = (flat * weight).sum()
+    whole[...] = 1
+    refused(loss.backward, "changed in place", error=GradError)
+
+
+def test_a_state_that_is_read_and_written_in_one_pass():
+    """Forward reads what it was, and backward must not read what it is then."""
+    norm = kernel.layers.BatchNorm(2)
+    x, w = sym.Variable("x", shape=(None, 2)), sym.Variable("w", shape=(2,))
+    executor = (norm(x).sum() + (w * norm.running_mean).sum()).simple_bind(x=(4, 2))
+    executor.forward(is_train=True, x=numpy.arange(8.0).reshape(4, 2))
+    refused(executor.backward, "running_mean", "before this pass", error=GradError)
+    norm = kernel.layers.BatchNorm(2)
+    copied = kernel.multiply(sym.Symbol._of_tensor(norm.running_mean), 1)
+    executor = (norm(x).sum() + (w * copied).sum()).simple_bind(x=(4, 2))
+    for k in range(2):
+        before = norm.running_mean.tolist()
+        executor.forward(is_train=True, x=numpy.arange(8.0).reshape(4, 2) + k)
+        executor.backward()
+        assert executor.grad_dict["w"].tolist() == before != norm.running_mean.tolist()
+
+
+LAYERS_WITH_STATES = {
+    "BatchNorm": lambda: kernel.layers.BatchNorm(3),
+    "average": lambda: kernel.layers.BatchNorm(3, momentum=None),
+    "BatchNormalization": lambda: kernel.layers.BatchNormalization(normalization_time_constant=10),
+    "infinite": lambda: kernel.layers.BatchNormalization(normalization_time_constant=-1),
+}
+
+
+@pytest.mark.parametrize("nested", (False, True))
+@pytest.mark.parametrize("name", LAYERS_WITH_STATES)
+def test_a_layer_with_statistics_that_is_called_twice(name: str, nested: bool):
+    """The second call goes on from what the first one leaves, as in Python."""
+    layer, twin = LAYERS_WITH_STATES[name](), LAYERS_WITH_STATES[name]()
+    rng = numpy.random.default_rng(0)
+    a, b = (kernel.tensor(rng.normal(k, 1 + k, (5, 3)).astype("float32")) for k in (1, 2))
+
+    def net(layer: Any, a: Any, b: Any) -> Any:
+        return layer(layer(a) * 3 + b) if nested else layer(a) * layer(b)
+
+    executor = net(layer, *(sym.Variable(n, shape=(None, 3)) for n in "ab")).simple_bind(a=(5, 3), b=(5, 3))
+    for _ in range(3):
+        (y,) = executor.forward(is_train=True, a=a, b=b)
+        expected = net(twin, a, b)
+        numpy.testing.assert_allclose(y.numpy(), expected.detach().numpy(), rtol=1e-5, atol=1e-6)
+        assert layer.num_batches_tracked.item() == twin.num_batches_tracked.item()
+        numpy.testing.assert_allclose(layer.running_mean.numpy(), twin.running_mean.numpy(), rtol=1e-5)
+        numpy.testing.assert_allclose(layer.running_var.numpy(), twin.running_var.numpy(), rtol=1e-5)
+
+
+# --- memory that is let go ---
+
+
+@pytest.mark.parametrize(
+    "layer",
+    (
+        lambda data: sym.FullyConnected(data, num_hidden=3),
+        lambda data: sym.Dropout(sym.FullyConnected(data, num_hidden=3)),
+        lambda data: sym.BatchNorm(sym.FullyConnected(data, num_hidden=3)),
+        lambda data: kernel.amax(data * 2, axis=1),
+        lambda data: kernel.logsumexp(kernel.concatenate([data.T, data.T]), axis=0),
+    ),
+)
+def test_programs_are_freed_without_the_collector(layer: Any):
+    gc.collect()
+    gc.disable()
+    try:
+        executor = layer(sym.Variable("data", shape=(None, 5))).simple_bind(data=(4, 5))
+        outputs = executor.forward(is_train=True)
+        executor.backward([kernel.ones(*y.shape) for y in outputs])
+        program = weakref.ref(executor._programs[True])
+        del executor, outputs
+        assert program() is None
+    finally:
+        gc.enable()
