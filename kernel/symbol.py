@@ -213,7 +213,8 @@ def infer_node(node: Node, given: list[ArrayType]) -> tuple[tuple[ArrayType, ...
         said = f"{node.name} ({node.op.name}): {error} Here {', '.join(operands)}."
         free = [x.node.name for x in node.inputs if type(x) is Entry and _has_no_dtype(x.node)]
         if isinstance(error, DtypeError) and free:
-            said += f" A variable is {DEFAULT_FLOAT} unless its dtype is declared, as Variable('{free[0]}', dtype='int64')."
+            declared = f"Variable('{free[0]}', dtype='int64')"
+            said += f" A variable is {DEFAULT_FLOAT} unless its dtype is declared, as {declared}."
         raise type(error)(said) from None
 
 
