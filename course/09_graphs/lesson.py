@@ -119,7 +119,7 @@ print("p is still the first answer:", bool((p.numpy() == first).all()))
 # %% [markdown]
 # `p` is the executor's own array, and each `forward` writes over it: copy what you want to keep. The same holds on the
 # way in. `args["data"][:] = x` writes *into* the bound array; `args["data"] = x` changes a dict, and the executor runs
-# on what it had. (`device="cuda"` binds on a GPU; `array.to(device)` and `a.copy_(b)` carry numbers across.)
+# on what it had. (`device="cuda"` binds on a GPU; `array.to(device)` and `a.copyto(b)` carry numbers across.)
 #
 # `SoftmaxOutput` is output and loss in one. Forward gives $p$, backward starts from $p - y$, *summed* over the batch:
 # dividing by $N$ is left to you.
