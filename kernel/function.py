@@ -78,7 +78,7 @@ class Function(Symbol):
     array([[2., 4.]], dtype=float32)
     """
 
-    __slots__ = ("_executors", "_is_criterion", "_of_function", "_ordered", "_traced")
+    __slots__ = ("_executors", "_is_criterion", "_of_function", "_ordered", "_owned", "_shapeless", "_traced")
 
     def __init__(self, function: Callable, name: str | None = None):
         if isinstance(function, Symbol) or not callable(function):
@@ -97,6 +97,8 @@ class Function(Symbol):
         put = object.__setattr__
         put(self, "_of_function", None)  # (Python code, name) of one that is traced when it is needed
         put(self, "_ordered", None)  # the arguments in the order of a signature; otherwise depth first
+        put(self, "_shapeless", None)  # whether the Python code makes a graph of arguments of unknown shape
+        put(self, "_owned", None)  # the parameters that it came to use first
         put(self, "_traced", {})  # by the types of the arguments
         put(self, "_executors", collections.OrderedDict())
         put(self, "_is_criterion", False)
@@ -181,6 +183,44 @@ class Function(Symbol):
         object.__setattr__(self, "_entries", traced._entries)
         return traced._entries
 
+    def _applied(self, entries: list[Entry], ordered: Iterable[Node] | None) -> Function:
+        """What the Python code makes of these.
+
+        It is run once for arguments of which nothing is known, and these are put in their place, so that layers that
+        are made inside are made once. Where the shapes matter it is run again.
+        """
+        failure = None
+        if self._shapeless is None:
+            try:
+                shapeless = not isinstance(self._of_function[0], Module) and bool(self._entries)
+            except (ShapeError, DtypeError):
+                shapeless = False
+            object.__setattr__(self, "_shapeless", shapeless)
+        if self._shapeless:
+            given = dict(zip(self._argument_nodes(), entries, strict=True))
+            try:
+                return self._like(Function._of(substitute(self._entries, given), ordered))
+            except (ShapeError, DtypeError) as error:
+                failure = error
+        made = self._run([Function._of([entry]) for entry in entries], ordered)
+        owned = [node.value for node in (self if self._shapeless else made)._nodes() if isinstance(node.value, Owned)]
+        if self._owned is None:
+            object.__setattr__(self, "_owned", tuple(owned))
+        ids = {id(node.value) for node in made._nodes()}
+        if self._owned and not any(id(value) in ids for value in self._owned):
+            raise failure or DtypeError(
+                "Function: for other shapes its code makes other layers, with parameters of their own; make the layers "
+                "outside of it, once."
+            )
+        return made
+
+    def _like(self, made: Function) -> Function:
+        """``made``, as a criterion if this is one."""
+        if self._is_criterion:
+            _check_criterion(made.outputs)
+        object.__setattr__(made, "_is_criterion", self._is_criterion)
+        return made
+
     def _run(self, arguments: list, ordered: Iterable[Node] | None) -> Function:
         """What the Python code makes of ``arguments``, as one Function."""
         function, name = self._of_function
@@ -241,22 +281,25 @@ class Function(Symbol):
         entries = [symbol._single("Function") for symbol in symbols]
         ordered = [e.node for e in entries] if all(_is_free(e.node) for e in entries) else None
         if self._of_function is not None:
-            made = self._run([Function._of([entry]) for entry in entries], ordered)
+            made = self._applied(entries, ordered)
         else:
             given = dict(zip(self._argument_nodes(), entries, strict=True))
-            made = Function._of(substitute(self._entries, given), ordered)
-            if self._is_criterion:
-                _check_criterion(made.outputs)
-            object.__setattr__(made, "_is_criterion", self._is_criterion)
-        if name is not None and len(made) == 1:
-            made._entries[0].node.name = name_for("Function", name)
+            made = self._like(Function._of(substitute(self._entries, given), ordered))
+        if name is not None:
+            name = name_for("Function", name)
+            old = {entry.node for entry in (*entries, *self._entries)} if self._of_function is None else set()
+            new = {entry.node for entry in made._entries} - old - {entry.node for entry in entries}
+            for node in new if len(made) == 1 else ():
+                node.name, node.auto = name, False
         return made
 
     def _typed(self, arrays: list) -> Function:
         """This function for arguments like ``arrays``: traced for them if it is Python code."""
         if self._of_function is None:
             return self
-        key = tuple((array.shape[1:], array.dtype) for array in arrays)
+        key: tuple = tuple((array.shape[1:], array.dtype) for array in arrays)
+        if isinstance(self._of_function[0], Module):
+            key += tuple(module.training for module in self._of_function[0].modules())
         found = self._traced.get(key)
         if found is None:
             if any(not array.shape for array in arrays):
@@ -265,7 +308,7 @@ class Function(Symbol):
                 )
             names = self._signature()
             ordered = [variable(n, (None, *a.shape[1:]), a.dtype) for n, a in zip(names, arrays, strict=True)]
-            found = self._traced[key] = self._run([Function._of([Entry(node, 0)]) for node in ordered], ordered)
+            found = self._traced[key] = self._applied([Entry(node, 0) for node in ordered], ordered)
         return found
 
     def _on_tensors(self, inputs: tuple, training: bool, device: Any) -> Any:
@@ -309,7 +352,7 @@ class Function(Symbol):
         executor = self._executor({node: array.shape for node, array in arrays.items()}, wrt, training)
         for node, array in arrays.items():
             target = executor.tensor_of(node)
-            target[...] = array.astype(_dtype_for(node, array), copy=False)
+            target[...] = _in_dtype(node, array)
         outputs = executor.forward(is_train=training or bool(wrt))
         if wrt:
             ones = ones_like(outputs[0])
@@ -924,3 +967,11 @@ def _dtype_for(node: Node, array: Any) -> Any:
     if is_float(array.dtype) and not is_float(wanted):
         raise DtypeError(f"Function: {node.name} takes {wanted}, but {array.dtype} came; convert it.")
     return wanted
+
+
+def _in_dtype(node: Node, array: numpy.ndarray) -> numpy.ndarray:
+    """An array in the dtype of the argument; whole numbers that do not fit into it are refused."""
+    wanted = _dtype_for(node, array)
+    if array.dtype == wanted:
+        return array
+    return tensor(array, wanted).numpy() if wanted.kind in "iu" else array.astype(wanted)

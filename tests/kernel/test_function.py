@@ -474,6 +474,69 @@ def test_what_cannot_be_a_function():
     assert needs.eval({needs.arguments[0]: [[1.0, 3.0]]}).shape == needs.eval({"a": [[1.0, 3.0]]}).shape == (1, 2)
 
 
+def test_layers_that_are_made_inside_are_made_once():
+    @Function
+    def model(x):
+        return Dense(2)(x)
+
+    data = floats(4, 3)
+    first = model(data)
+    same(model(data), first)
+    numpy.testing.assert_allclose(model(data.astype("float64")), first, rtol=1e-5)
+    same(model(kernel.tensor(data)), first)
+    assert len(model.parameters) == 2 and model.parameters[0].shape == (3, 2)
+    u, v = model(kernel.input_variable(3)), model(kernel.input_variable(3))
+    assert u.parameters == v.parameters == model.parameters
+    model.parameters[0].value = model.parameters[0].value * 0
+    assert not model(data).any() and not u(data).any()
+    refused(lambda: model(floats(4, 5)), "weight", error=ShapeError)
+    refused(lambda: model(kernel.input_variable(5)), "weight", error=ShapeError)
+
+    @Function
+    def by_shape(x):
+        return Dense(x.shape[1])(x)
+
+    assert by_shape(data).shape == (4, 3)
+    refused(lambda: by_shape(floats(4, 5)), "outside", error=DtypeError)
+    outside = Dense(2)
+    fine = Function(lambda x: outside(x) * x.shape[1])
+    assert fine(data).shape == fine(data.astype("float64")).shape == (4, 2)
+    runs = []
+    counted = Function(lambda x: runs.append(1) or x * 2)
+    for n in range(1, 5):
+        counted(floats(n, 2)), counted(floats(n, 3)), counted(kernel.input_variable(n))
+    assert len(runs) == 1
+    products = Function(lambda a, b: a @ b)
+    a, b = floats(2, 4, 3), floats(2, 3, 5)
+    same(products(a, b), a @ b)
+    same(products(a[0], b[0]), a[0] @ b[0])
+
+
+def test_a_name_does_not_rename_what_was_given():
+    x = kernel.input_variable(3, name="x")
+    y = kernel.relu(x)
+    itself = Function(lambda a: a)
+    assert itself(x, name="q").name == "x" and itself(y, name="q").name == y.name != "q"
+    two = Function(lambda a: (a * 2, a * 3))
+    assert "q" not in [f.name for f in two(x, name="q")]
+    refused(lambda: (y + 1)(x, name=3), "name", error=DtypeError)
+
+
+def test_modules_in_use_and_in_training():
+    """The mode of a module counts when its graph is made, and a Function of it makes another in the other mode."""
+    net = Sequential([BatchNorm()])
+    f = Function(net)
+    data = floats(4, 3)
+    net.eval()
+    f(data, training=True)
+    assert net[0].num_batches_tracked.item() == 0
+    net.train()
+    f(data)
+    assert net[0].num_batches_tracked.item() == 0
+    f(data, training=True)
+    assert net[0].num_batches_tracked.item() == 1
+
+
 def test_arguments_come_in_the_order_of_the_signature():
     f = Function(lambda a, b, c: c / b)
     assert [v.name for v in f.arguments] == ["a", "b", "c"]
@@ -626,6 +689,11 @@ def test_what_a_function_does_not_take():
     loss = kernel.cross_entropy_with_softmax(kernel.input_variable(3), kernel.input_variable((), dtype="int64"))
     assert loss(floats(2, 3), [0, 2]).shape == (2,)
     refused(lambda: loss(floats(2, 3), [0, 3]), "3", "classes 0 to 2", error=ShapeError)
+    small = kernel.input_variable(2, dtype="uint8")
+    assert (small * 1)([[255, 0]]).tolist() == [[255, 0]]
+    refused(lambda: (small * 1)([[300, 0]]), "300", error=DtypeError)
+    refused(lambda: (small * 1)([[-1, 0]]), "-1", error=DtypeError)
+    refused(lambda: (kernel.input_variable(2, dtype="int32") * 1)([[2**40, 0]]), "int32", error=DtypeError)
     refused(lambda: f(a, a, training="yes"), "training", error=DtypeError)
     refused(lambda: f(a, a, training=1), "training", error=DtypeError)
     refused(lambda: f(a, a, device="tpu"), "tpu", error=DeviceError)
