@@ -910,8 +910,10 @@ def _as_array(x: Any) -> numpy.ndarray:
         return x.detach().cpu().numpy()
     if hasattr(x, "to_dense"):
         return x.to_dense().detach().cpu().numpy()
+    if isinstance(x, list | tuple) and x and all(hasattr(row, "toarray") for row in x):
+        x = numpy.concatenate([numpy.atleast_2d(row.toarray()) for row in x])  # SciPy's rows, one for each sample
     if hasattr(x, "toarray"):
-        x = x.toarray()  # SciPy's
+        x = x.toarray()
     if isinstance(x, numpy.matrix):
         x = x.A
     return x if type(x) is numpy.ndarray and x.dtype in DTYPES else tensor(x).numpy()

@@ -645,6 +645,8 @@ def test_what_a_function_takes():
     same(f(a[0], b[0]), expected[0])
     same(f(a[0], scipy.sparse.csr_matrix(b)[0]), expected[0])
     same(f(kernel.tensor(a[0]), kernel.tensor(b[0])), expected[0])
+    rows = scipy.sparse.csr_matrix(b)
+    same(f([a[0], a[1]], [rows[0], rows[1]]), expected)
     same(f(a[:0], b[:0]), expected[:0])
     same(f(kernel.tensor(a[:0]), b[:0]), expected[:0])
     for n in (1, 2, 7, 1, 3, 4, 5, 6, 2):
@@ -804,6 +806,18 @@ def test_training_and_use():
         twin(kernel.tensor(data[:n]))
     for mine, its in zip(time.buffers(), twin.buffers(), strict=True):
         numpy.testing.assert_allclose(mine.numpy(), its.numpy(), rtol=1e-6)
+
+
+def test_a_layer_with_statistics_that_is_called_twice():
+    layer, twin = BatchNorm(), BatchNorm()
+    f = layer(layer(kernel.input_variable(3)))
+    data = floats(4, 3)
+    for k in range(4):
+        found = f(data, training=True) if k % 2 else f(kernel.tensor(data), training=True).detach().numpy()
+        numpy.testing.assert_allclose(found, twin(twin(kernel.tensor(data))).detach().numpy(), rtol=1e-5, atol=1e-6)
+        assert layer.num_batches_tracked.item() == twin.num_batches_tracked.item() == 2 * (k + 1)
+        numpy.testing.assert_allclose(layer.running_mean.numpy(), twin.running_mean.numpy(), rtol=1e-5, atol=1e-6)
+        numpy.testing.assert_allclose(layer.running_var.numpy(), twin.running_var.numpy(), rtol=1e-5)
 
 
 def test_devices():
