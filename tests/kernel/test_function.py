@@ -31,6 +31,7 @@ from kernel.layers import (
     Sequential,
     default_options,
 )
+from tests.kernel.test_errors import FUNCTIONS
 from tests.kernel.test_layers import LAYERS, built
 
 OURS = (ShapeError, DtypeError, DeviceError, GradError, FileError)
@@ -1199,6 +1200,48 @@ def test_every_layer_as_a_function(name: str):
         for mine, its in zip(layer.buffers(), twin.buffers(), strict=True):
             numpy.testing.assert_allclose(mine.numpy(), its.numpy(), rtol=1e-5, atol=1e-6)
     numpy.testing.assert_allclose(f.clone()(x), f(x))
+
+
+# --- every public function ---
+
+
+def as_variables(value: Any, given: list) -> Any:
+    """The same arguments, with an input variable in the place of the first tensor and of those that are like it."""
+    first = given[0][1].shape if given else None
+    if isinstance(value, kernel.Tensor) and value.ndim and first in (None, value.shape):
+        variable = kernel.input_variable(value.shape[1:], dtype=value.dtype, name=f"t{len(given)}")
+        given.append((variable, value.detach()))
+        return variable
+    if isinstance(value, kernel.Tensor):
+        return value.detach()
+    return type(value)(as_variables(v, given) for v in value) if isinstance(value, tuple | list) else value
+
+
+def flat(result: Any) -> list:
+    return [part for item in result for part in flat(item)] if isinstance(result, tuple | list) else [result]
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_public_function_on_input_variables(name: str):
+    """With batches of any size a function computes the numbers of an eager call."""
+    positional, keywords = FUNCTIONS[name]()
+    if name == "dropout":
+        return
+    expected = flat(getattr(kernel, name)(*positional, **keywords))
+    given: list = []
+    try:
+        made = kernel.combine(flat(getattr(kernel, name)(*as_variables(positional, given), **keywords)))
+        nodes = [v for v in made.arguments]
+        feed = {v: t.numpy() for v, t in given if any(v is a for a in nodes)}
+        found = made.eval(feed)
+    except DtypeError as error:
+        assert name == "nonzero" and "graph" in str(error), error
+        return
+    for mine, y in zip(flat(found), expected, strict=True):
+        same(mine, y)
+    eager = made(*[kernel.tensor(feed[v]) for v in made.arguments]) if feed else expected
+    for mine, y in zip(flat(eager), expected, strict=True):
+        same(mine, y)
 
 
 # --- files ---
