@@ -63,17 +63,21 @@ def Variable(
     (None, 3)
     """
     node = variable(name, shape, dtype)
-    if not isinstance(attr, Mapping | None):
-        raise DtypeError(f"Variable {name}: attr should be {{key: text}}, but {show(attr)} came.")
-    attr = {**(attr or {}), **more}
-    for key, text in attr.items():
-        if not (isinstance(key, str) and isinstance(text, str)):
-            raise DtypeError(f"Variable {name}: attributes are texts, but {show(key)}: {show(text)} came.")
-    node.attr = attr
+    node.attr = _texts(f"Variable {name}", attr) | _texts(f"Variable {name}", more)
     return Symbol([Entry(node, 0)])
 
 
 var = Variable
+
+
+def _texts(what: str, attr: Any) -> dict[str, str]:
+    """What a node is to remember, checked."""
+    if not isinstance(attr, Mapping | None):
+        raise DtypeError(f"{what}: attr should be {{key: text}}, but {show(attr)} came.")
+    for key, text in (attr or {}).items():
+        if not (isinstance(key, str) and isinstance(text, str)):
+            raise DtypeError(f"{what}: attributes are texts, but {show(key)}: {show(text)} came.")
+    return dict(attr or {})
 
 
 def Group(symbols: Any) -> Symbol:
@@ -107,18 +111,26 @@ def _given(layer: str, name: str, what: str, symbol: Any, role: str = "argument"
     node = symbol._single(f"{layer} {name}: {what}").node
     if node.op is None and shape is not None:
         declare(node, shape, f"{layer} {name} needs that")
+    if node.op is None and node.value is None and role == "auxiliary":
+        node.role = role  # training moves it by itself, whatever it was made as
     return symbol
 
 
 def _layer(hint: str) -> Callable:
-    """A layer called ``name``, or by the next automatic name; whatever else it adds to the graph is NAME_something."""
+    """A layer called ``name``, or by the next automatic name; whatever else it adds to the graph is NAME_something.
+
+    ``attr`` is {key: text} for its node to remember.
+    """
 
     def named(make: Callable) -> Callable:
         @functools.wraps(make)
-        def layer(*data: Any, name: str | None = None, **options: Any) -> Symbol:
+        def layer(*data: Any, name: str | None = None, attr: Any = None, **options: Any) -> Symbol:
             name = name_for(hint, name)
+            remembered = _texts(name, attr)
             with NameManager(f"{name}_"):
-                return make(*data, name=name, **options)
+                made = make(*data, name=name, **options)
+            made._entries[0].node.attr = remembered
+            return made
 
         return layer
 

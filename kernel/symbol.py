@@ -12,6 +12,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import contextvars
+import itertools
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -137,13 +138,12 @@ class NameManager:
         if not isinstance(prefix, str):
             raise DtypeError(f"NameManager: prefix must be a text, but {show(prefix)} came.")
         self._prefix = prefix
-        self._counts: collections.Counter[str] = collections.Counter()
+        self._counts: dict[str, Iterator[int]] = collections.defaultdict(itertools.count)
         self._before: list[NameManager] = []
 
     def of(self, hint: str) -> str:
         """The next name for this kind of thing."""
-        self._counts[hint] += 1
-        return f"{self._prefix}{hint}{self._counts[hint] - 1}"
+        return f"{self._prefix}{hint}{next(self._counts[hint])}"
 
     def __enter__(self) -> NameManager:
         self._before.append(_names.get())
@@ -603,6 +603,9 @@ class Symbol:
         for node, symbol in given.items():
             if not isinstance(symbol, Symbol):
                 raise DtypeError(f"compose: argument {node.name} should be a symbol, but {show(symbol)} came.")
+            variable = symbol._single("compose").node
+            if variable.op is None and node.declared[0] is not None:  # as num_hidden says it of a weight
+                declare(variable, node.declared[0], f"{node.name}, for which it stands, was declared so")
         composed = self._of(substitute(self._entries, {node: s._single("compose") for node, s in given.items()}))
         if name is not None:
             old = {entry.node for s in (self, *given.values()) for entry in s._entries}
@@ -761,7 +764,7 @@ _standing: weakref.WeakValueDictionary[int, Node] = weakref.WeakValueDictionary(
 def node_of(tensor: Any) -> Node:
     """The variable that stands for ``tensor`` in every graph, so that what is shared in Python is shared there too."""
     node = _standing.get(id(tensor))
-    if node is None or node.value is not tensor:
+    if node is None or node.value is not tensor or node.role != tensor.role:
         node = Node(None, name=_names.get().of({"argument": "parameter"}.get(tensor.role, tensor.role)))
         node.role, node.value, node.auto = tensor.role, tensor, True
         _standing[id(tensor)] = node

@@ -96,11 +96,6 @@ class batch_norm(Op):
         channels = _channels(x, scale, bias)
         x, scale, bias = _typed(x, scale, bias, (channels,), f"x has shape {spell(x.shape)}", eps)
         x = _with_channels(x, channels)
-        if x.shape is not None and None not in x.shape and math.prod(x.shape) <= channels:
-            raise ShapeError(
-                f"x of shape {spell(x.shape)} has fewer than 2 numbers in a channel, and they have no variance; give a "
-                "larger batch, or use the running statistics with training=False."
-            )
         statistic = ArrayType((channels,), x.dtype)
         return (x, scale, bias), (x, statistic, statistic)
 
@@ -110,6 +105,11 @@ class batch_norm(Op):
         order = _memory_order(x)
         y = _by_channel(x, order)
         count = y.shape[0] * y.shape[2]
+        if count < 2:  # not in infer: a graph has this beside what is computed in use, where one sample will do
+            raise ShapeError(
+                f"x of shape {spell(x.shape)} has fewer than 2 numbers in a channel, and they have no variance; give a "
+                "larger batch, or use the running statistics with training=False."
+            )
         mean = _sums(xp, y) / count
         y = y - mean[:, None]
         variance = _sums_of_products(xp, y, y) / count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import weakref
 from typing import Any
 
@@ -156,3 +157,72 @@ def test_programs_are_freed_without_the_collector(layer: Any):
         assert program() is None
     finally:
         gc.enable()
+
+
+# --- what MXNet's users do ---
+
+
+def test_one_sample_in_use():
+    """In use batch normalisation needs no batch, so a graph with it takes one sample."""
+    net = sym.BatchNorm(sym.FullyConnected(sym.Variable("data"), num_hidden=2, name="fc"), name="bn")
+    executor = net.simple_bind(data=(1, 3))
+    assert executor.forward()[0].shape == (1, 2)
+    refused(lambda: executor.forward(is_train=True), "bn_batch_norm0", "(1, 2)", "larger batch")
+    model = kernel.layers.Sequential([kernel.layers.Dense(2), kernel.layers.BatchNormalization()])(
+        kernel.input_variable(3)
+    )
+    assert model(numpy.ones(3, "float32")).shape == (2,)
+    refused(lambda: model(numpy.ones((1, 3), "float32"), training=True), "larger batch")
+
+
+def test_a_weight_keeps_its_shape_when_another_stands_in_for_it():
+    layer = sym.FullyConnected(sym.Variable("x"), num_hidden=4, no_bias=True, name="fc")
+    other = layer(fc_weight=sym.Variable("w"))
+    assert other.infer_shape(x=(5, 3)) == ([(5, 3), (4, 3)], [(5, 4)], [])
+    refused(lambda: layer(fc_weight=sym.Variable("w", shape=(5, 3))), "w", "fc_weight", "(4, ?)")
+
+
+def test_layers_remember_attributes():
+    net = sym.Convolution(sym.Variable("x"), kernel=(1, 1), num_filter=1, name="conv", attr={"mood": "so so"})
+    assert (net.attr("mood"), net.attr_dict()) == ("so so", {"conv": {"mood": "so so"}})
+    assert sym.load_json(net.tojson()).attr("mood") == "so so"
+    refused(lambda: sym.Flatten(net, attr={"mood": 3}), "flatten0", "mood", "3")
+    refused(lambda: sym.Flatten(net, attr="mood"), "flatten", "mood")
+
+
+def test_moving_statistics_that_are_given_are_auxiliary_states():
+    mean, variance = sym.Variable("mean"), sym.Variable("variance")
+    x = sym.Variable("x")
+    net = sym.BatchNorm(x, moving_mean=mean, moving_var=variance, name="first")
+    net = sym.BatchNorm(net, moving_mean=mean, moving_var=variance, name="second")
+    assert net.list_auxiliary_states() == ["mean", "variance"]
+    executor = net.simple_bind(x=(4, 2))
+    executor.forward(is_train=True, x=numpy.arange(8.0).reshape(4, 2))
+    # 0.9 · (0.9 · 0 + 0.1 · 3) + 0.1 · 0, since what the first one makes has the mean 0
+    numpy.testing.assert_allclose(executor.aux_dict["mean"].numpy(), [0.27, 0.36], rtol=1e-5)
+
+
+def test_a_tensor_that_is_to_be_learned_from_now_on():
+    t, x = kernel.ones(2), sym.Variable("x")
+    assert (x * t).list_arguments() == ["x"]
+    t.requires_grad_()
+    net = x * t
+    executor = net.simple_bind(x=(2,))
+    executor.forward(is_train=True, x=[3.0, 4.0])
+    executor.backward(kernel.ones(2))
+    assert executor.grad_arrays[1].tolist() == [3, 4]
+
+
+def test_names_are_given_once_whichever_thread_asks():
+    manager, names = sym.NameManager(), []
+
+    def ask() -> None:
+        for _ in range(20_000):
+            names.append(manager.of("x"))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(names)) == len(names)
