@@ -99,7 +99,9 @@ class Dense(Module):
         if hasattr(self.W, "complete") and hasattr(type(x), "_apply"):
             try:
                 inputs = x.shape[self._first :]
-            except UnknownSizeError:  # of a symbol: the graph finds it
+            except UnknownSizeError:  # of a symbol: the graph finds it, if the bias says how many numbers come out
+                if self.b is None:
+                    raise
                 inputs = ()
             if inputs and None not in inputs and getattr(x, "device", self.W.device) is self.W.device:
                 self.W.complete((*inputs, self._shape))

@@ -493,6 +493,10 @@ def test_layers_that_are_made_inside_are_made_once():
     refused(lambda: model(floats(4, 5)), "weight", error=ShapeError)
     refused(lambda: model(kernel.input_variable(5)), "weight", error=ShapeError)
 
+    without_bias = Function(lambda x: Dense(2, bias=False)(x))
+    same(without_bias(data), without_bias(data))
+    assert without_bias(data[:1]).shape == (1, 2)
+
     @Function
     def by_shape(x):
         return Dense(x.shape[1])(x)
@@ -807,6 +811,43 @@ def test_training_and_use():
         twin(kernel.tensor(data[:n]))
     for mine, its in zip(time.buffers(), twin.buffers(), strict=True):
         numpy.testing.assert_allclose(mine.numpy(), its.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("training", (False, True))
+def test_gradients_with_statistics_are_those_of_the_module(training: bool):
+    net = Sequential([Dense(4), BatchNorm(), kernel.tanh, Dropout(0.3), Dense(2), LayerNorm()])
+    x, data, head = kernel.input_variable(3), floats(8, 3), floats(2)
+    z = net(x)
+    z(data, training=True)
+    (net.train if training else net.eval)()
+    twin = net.clone()
+    net.train()
+    kernel.manual_seed(1)
+    (twin(kernel.tensor(data)) * kernel.tensor(head)).sum().backward()
+    kernel.manual_seed(1)
+    found = (z * kernel.tensor(head)).grad(data, wrt=list(net.parameters()), training=training)
+    for mine, its in zip(net.parameters(), twin.parameters(), strict=True):
+        numpy.testing.assert_allclose(found[mine], its.grad.numpy(), rtol=1e-4, atol=1e-5)
+    for mine, its in zip(net.buffers(), twin.buffers(), strict=True):
+        numpy.testing.assert_allclose(mine.numpy(), its.numpy(), rtol=1e-6)
+
+
+def test_a_network_against_its_clone():
+    """As of a generator and a frozen critic: names that come twice do no harm."""
+    x, data = kernel.input_variable(3), floats(4, 3)
+    critic = Sequential([Dense(4, activation=kernel.tanh), Dense(1)])(x)
+    generator = Dense(3)(x)
+    frozen = critic.clone("freeze", {x: generator})
+    assert frozen.arguments == (x,) and set(frozen.parameters) == set(generator.parameters)
+    same(frozen(data), critic(generator(data)))
+    both = kernel.combine([critic, critic.clone()])
+    a, b = both(data)
+    same(a, b)
+    assert len(both.parameters) == 8
+    gradient = frozen.grad(data, wrt=generator.W)
+    t = generator(kernel.tensor(data))
+    critic(t).sum().backward()
+    numpy.testing.assert_allclose(gradient, generator.W.grad.numpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_a_layer_with_statistics_that_is_called_twice():
