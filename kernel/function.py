@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import copy
 import inspect
+import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -42,6 +43,7 @@ from .xp import device as device_of
 
 SPARSE = "sparse"  # the attribute of a variable that is fed with rows of mostly zeros
 KEPT = 4  # executors, for as many shapes of a minibatch
+TRACED = 64  # graphs that Python code made, for as many types of its arguments
 
 
 class Function(Symbol):
@@ -78,7 +80,17 @@ class Function(Symbol):
     array([[2., 4.]], dtype=float32)
     """
 
-    __slots__ = ("_executors", "_is_criterion", "_of_function", "_ordered", "_owned", "_shapeless", "_traced")
+    __slots__ = (
+        "_executors",
+        "_is_criterion",
+        "_lock",
+        "_of_function",
+        "_order",
+        "_ordered",
+        "_owned",
+        "_shapeless",
+        "_traced",
+    )
 
     def __init__(self, function: Callable, name: str | None = None):
         if isinstance(function, Symbol) or not callable(function):
@@ -99,7 +111,9 @@ class Function(Symbol):
         put(self, "_ordered", None)  # the arguments in the order of a signature; otherwise depth first
         put(self, "_shapeless", None)  # whether the Python code makes a graph of arguments of unknown shape
         put(self, "_owned", None)  # the parameters that it came to use first
-        put(self, "_traced", {})  # by the types of the arguments
+        put(self, "_order", None)  # its nodes, once somebody has asked for them
+        put(self, "_lock", threading.RLock())  # over what it keeps: one call at a time has an executor
+        put(self, "_traced", collections.OrderedDict())  # by the types of the arguments
         put(self, "_executors", collections.OrderedDict())
         put(self, "_is_criterion", False)
 
@@ -300,16 +314,21 @@ class Function(Symbol):
         key: tuple = tuple((array.shape[1:], array.dtype) for array in arrays)
         if isinstance(self._of_function[0], Module):
             key += tuple(module.training for module in self._of_function[0].modules())
-        found = self._traced.get(key)
-        if found is None:
-            if any(not array.shape for array in arrays):
-                raise ShapeError(
-                    "Function: an array should have a first axis, the minibatch, but one of shape () came."
-                )
-            names = self._signature()
-            ordered = [variable(n, (None, *a.shape[1:]), a.dtype) for n, a in zip(names, arrays, strict=True)]
-            found = self._traced[key] = self._applied([Entry(node, 0) for node in ordered], ordered)
+        with self._lock:
+            found = self._traced.get(key)
+            if found is None:
+                found = self._traced[key] = self._traced_for(arrays)
+                while len(self._traced) > TRACED:
+                    self._traced.popitem(last=False)
+            self._traced.move_to_end(key)
         return found
+
+    def _traced_for(self, arrays: list) -> Function:
+        if any(not array.shape for array in arrays):
+            raise ShapeError("Function: an array should have a first axis, the minibatch, but one of shape () came.")
+        names = self._signature()
+        ordered = [variable(n, (None, *a.shape[1:]), a.dtype) for n, a in zip(names, arrays, strict=True)]
+        return self._applied([Entry(node, 0) for node in ordered], ordered)
 
     def _on_tensors(self, inputs: tuple, training: bool, device: Any) -> Any:
         place = next(x for x in inputs if hasattr(x, "device")).device if device is None else device_of(device)
@@ -349,16 +368,17 @@ class Function(Symbol):
         """
         single = _one_samples({node: array.shape for node, array in given.items()}, even)
         arrays = {node: array[None] if node in single else array for node, array in given.items()}
-        executor = self._executor({node: array.shape for node, array in arrays.items()}, wrt, training)
-        for node, array in arrays.items():
-            target = executor.tensor_of(node)
-            target[...] = _in_dtype(node, array)
-        outputs = executor.forward(is_train=training or bool(wrt))
-        if wrt:
-            ones = ones_like(outputs[0])
-            executor.backward([ones, *[None] * (len(outputs) - 1)])
-        gradients = [_host(executor.gradients[node][1]) for node in wrt]
-        found = [_host(y) for y in outputs]
+        with self._lock:
+            executor = self._executor({node: array.shape for node, array in arrays.items()}, wrt, training)
+            for node, array in arrays.items():
+                target = executor.tensor_of(node)
+                target[...] = _in_dtype(node, array)
+            outputs = executor.forward(is_train=training or bool(wrt))
+            if wrt:
+                ones = ones_like(outputs[0])
+                executor.backward([ones, *[None] * (len(outputs) - 1)])
+            gradients = [_host(executor.gradients[node][1]) for node in wrt]
+            found = [_host(y) for y in outputs]
         if single:
             found = self._without_batch(found)
             gradients = [g[0] if node in single else g for node, g in zip(wrt, gradients, strict=True)]
@@ -562,6 +582,11 @@ class Function(Symbol):
         raise ShapeError(f"{what}: nothing was given for {names}; give {{variable: array}} for every argument.")
 
     # --- what it consists of ---
+
+    def _nodes(self) -> list[Node]:
+        if self._order is None:
+            object.__setattr__(self, "_order", super()._nodes())
+        return list(self._order)
 
     def _argument_nodes(self) -> list[Node]:
         if self._ordered is None and self._of_function is not None:

@@ -226,3 +226,55 @@ def test_names_are_given_once_whichever_thread_asks():
     for thread in threads:
         thread.join()
     assert len(set(names)) == len(names)
+
+
+# --- function objects in company ---
+
+
+def test_one_function_in_two_threads():
+    model = kernel.layers.Sequential([kernel.layers.Dense(200), kernel.layers.Dense(200)])(kernel.input_variable(200))
+    batches = [numpy.random.default_rng(k).normal(size=(100, 200)).astype("float32") for k in range(2)]
+    expected = [model(batch) for batch in batches]
+    wrong = []
+
+    def compute(k: int) -> None:
+        for _ in range(40):
+            if not numpy.array_equal(model(batches[k]), expected[k]):
+                wrong.append(k)
+
+    threads = [threading.Thread(target=compute, args=(k,)) for k in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_a_function_forgets_shapes_that_it_has_not_seen_for_long():
+    from kernel.function import TRACED
+
+    seen = []
+
+    @kernel.Function
+    def double(x: Any) -> Any:
+        seen.append(None)
+        return x * x.shape[1]
+
+    for size in range(1, TRACED + 20):
+        assert double(numpy.ones((1, size), "float32")).tolist() == [[size] * size]
+    assert len(double._traced) == TRACED
+    before = len(seen)
+    double(numpy.ones((3, size), "float32"))
+    assert len(seen) == before
+
+
+def test_a_call_of_a_large_function_costs_no_walk_over_its_graph():
+    z = x = kernel.input_variable(3)
+    for _ in range(2000):
+        z = kernel.tanh(z)
+    model = kernel.combine([z, x + 1])
+    array = numpy.ones((2, 3), "float32")
+    model(array)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kernel.symbol.topological", lambda *_: pytest.fail("the graph was walked again"))
+        model(array)
