@@ -21,7 +21,7 @@ import numpy
 
 from . import functional
 from .errors import DtypeError, ShapeError, UnknownSizeError, show
-from .functional.axes import python_number
+from .functional.axes import UFUNCS, python_number
 from .op import DEFAULT_FLOAT, NUMBERS, ArrayType, Op, dtype_of, is_float, promote, require_sizes, spell, unify
 from .ops import elementwise
 from .signature import require_call
@@ -328,7 +328,6 @@ class Symbol:
 
     __slots__ = ("__weakref__", "_entries")
     in_graph = True
-    __array_ufunc__ = None  # beside NumPy's scalars a symbol computes itself
 
     # How a graph is run; executor.py says it, which needs this class.
     simple_bind: Callable
@@ -620,6 +619,9 @@ class Symbol:
     def __neg__(self) -> Any:
         return functional.negative(self)
 
+    def __pos__(self) -> Any:
+        return self
+
     def __abs__(self) -> Any:
         return functional.abs(self)
 
@@ -633,6 +635,18 @@ class Symbol:
 
     __float__ = __int__ = __index__ = __bool__
 
+    def __array_ufunc__(self, function: Any, method: str, *operands: Any, **options: Any) -> Any:
+        """Beside NumPy's scalars a symbol computes itself, all else is refused."""
+        name = "divide" if function is numpy.divide else function.__name__
+        ours = getattr(functional, UFUNCS.get(name, name), None)
+        numbers = [o.item() for o in operands if isinstance(o, numpy.generic | numpy.ndarray) and o.ndim == 0]
+        if ours and method == "__call__" and not options and len(operands) == 2 and len(numbers) == 1:
+            return ours(numbers[0], self) if operands[1] is self else ours(self, numbers[0])
+        raise DtypeError(
+            f"{name}: NumPy's functions and arrays do not take a symbol, which has no numbers yet; use kernel's "
+            "functions, and make an array a constant with kernel.tensor(…)."
+        )
+
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise DtypeError("numpy.asarray: a symbol has no numbers yet; bind it and run it forward first.")
 
@@ -644,6 +658,38 @@ class Symbol:
     def astype(self, dtype: Any) -> Any:
         """In another dtype."""
         return self._apply(elementwise.cast, (self,), {"dtype": dtype_of("astype: dtype", dtype)})
+
+    def half(self) -> Any:
+        """In float16."""
+        return self.astype("float16")
+
+    def float(self) -> Any:
+        """In float32."""
+        return self.astype("float32")
+
+    def double(self) -> Any:
+        """In float64."""
+        return self.astype("float64")
+
+    def int(self) -> Any:
+        """In int32; fractions are cut off."""
+        return self.astype("int32")
+
+    def long(self) -> Any:
+        """In int64; fractions are cut off."""
+        return self.astype("int64")
+
+    def bool(self) -> Any:
+        """In bool: whether each number is not 0."""
+        return self.astype("bool")
+
+    def view(self, *shape: Any) -> Any:
+        """In another shape, as ``reshape``, so that code for tensors works on symbols."""
+        return functional.reshape(self, *shape)
+
+    def t(self) -> Any:
+        """The transpose of a matrix."""
+        return functional.transpose(self)
 
     def detach(self) -> Any:
         """The same numbers, through which no gradient flows."""

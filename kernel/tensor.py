@@ -11,7 +11,7 @@ import numpy
 
 from . import functional
 from .errors import DeviceError, DtypeError, GradError, ShapeError, in_words, show
-from .functional.axes import axis_of
+from .functional.axes import UFUNCS, axis_of
 from .functional.shape import index_of
 from .op import (
     DEFAULT_FLOAT,
@@ -37,15 +37,6 @@ from .xp import device as device_of
 
 _new = object.__new__
 _NONE: dict[str, Any] = {}  # the attributes of an operation that has none
-# NumPy's names for what its scalars ask of a tensor, where ours differ.
-_UFUNCS = {
-    "equal": "eq",
-    "not_equal": "ne",
-    "less": "lt",
-    "less_equal": "le",
-    "greater": "gt",
-    "greater_equal": "ge",
-}
 
 
 class Size(int):
@@ -722,7 +713,7 @@ class Tensor:
     def __array_ufunc__(self, function: Any, method: str, *operands: Any, **options: Any) -> Tensor:
         """NumPy must not take a tensor apart: beside its scalars a tensor computes itself, all else is refused."""
         name = "divide" if function is numpy.divide else function.__name__
-        ours = getattr(functional, _UFUNCS.get(name, name), None)
+        ours = getattr(functional, UFUNCS.get(name, name), None)
         numbers = [o.item() for o in operands if isinstance(o, numpy.generic | numpy.ndarray) and o.ndim == 0]
         if ours and method == "__call__" and not options and len(operands) == 2 and len(numbers) == 1:
             return ours(numbers[0], self) if operands[1] is self else ours(self, numbers[0])

@@ -13,6 +13,17 @@ from ..op import normalise_axis
 Axis = int | tuple[int, ...] | None
 
 
+# NumPy's names for what its scalars ask of a tensor, where ours differ.
+UFUNCS = {
+    "equal": "eq",
+    "not_equal": "ne",
+    "less": "lt",
+    "less_equal": "le",
+    "greater": "gt",
+    "greater_equal": "ge",
+}
+
+
 def axis_or_dim(name: str, axis: Any, dim: Any) -> Axis:
     """``axis`` and ``dim`` are one thing; a list is a tuple."""
     if dim is not None:

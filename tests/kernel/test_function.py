@@ -446,6 +446,34 @@ def test_everything_that_can_be_a_function():
     assert inner(kernel.input_variable(2), name="more").name == "more"
 
 
+def test_code_for_tensors_works_on_symbols():
+    class Net(kernel.Module):
+        def __init__(self):
+            self.scores = Linear(12, 2)
+
+        def forward(self, x):
+            x = kernel.relu(+x.float()).view(-1, 12)
+            return self.scores(x).t().T * numpy.float32(2)
+
+    net, data = Net(), floats(3, 3, 4)
+    f = net(kernel.input_variable((3, 4)))
+    same(f(data), net(kernel.tensor(data)))
+    x = kernel.input_variable(3)
+    for name, dtype in {
+        "half": "float16",
+        "double": "float64",
+        "int": "int32",
+        "long": "int64",
+        "bool": "bool",
+    }.items():
+        assert getattr(x, name)()(floats(2, 3)).dtype == dtype
+    same((numpy.float32(2) - x)(floats(2, 3)), 2 - floats(2, 3))
+    assert (numpy.float64(0) < x)([[1.0, -1.0, 0.0]]).tolist() == [[True, False, False]]
+    for call in (lambda: numpy.exp(x), lambda: numpy.ones(3) + x, lambda: x * numpy.ones(3), lambda: numpy.add(x, x)):
+        refused(call, "symbol", "kernel", error=DtypeError)
+    refused(lambda: Function(lambda a: numpy.tanh(a))([[1.0]]), "tanh", "kernel's functions", error=DtypeError)
+
+
 def test_what_cannot_be_a_function():
     x = [[1.0]]
     for wrong in (3, None, numpy.ones(2), "relu", kernel.input_variable(2)):
