@@ -413,36 +413,37 @@ def _bind(
         complete(node, types[node][0].shape)
         given.setdefault(node, node.value)
     gradients = _by_node("args_grad", arguments, {} if args_grad is None else args_grad)
+    written = {f"state {node.name}": given[node] for node in auxiliary}
+    written |= {f"the gradient of {node.name}": gradient for node, gradient in gradients.items()}
+    _require_apart({f"argument {node.name}": given[node] for node in arguments}, written)
     for node, gradient in gradients.items():
-        if _is_read_only(gradient):
-            raise GradError(
-                f"bind: the gradient of {node.name} would be written to memory that cannot be written to; give a copy, "
-                "with .clone()."
-            )
         if gradient.shape != given[node].shape or gradient.dtype != given[node].dtype or gradient.device is not place:
             raise ShapeError(
                 f"bind: the gradient of {node.name} should be {given[node].dtype} of shape "
                 f"{spell(given[node].shape)} on {place}, but it is {gradient.dtype} of shape "
                 f"{spell(gradient.shape)} on {gradient.device}."
             )
-    _require_apart(given, gradients)
     return _executor(self, place, given, _requests(self, arguments, grad_req), gradients)
 
 
-def _require_apart(given: Mapping[Node, Tensor], gradients: Mapping[Node, Tensor]) -> None:
-    """Raise if a gradient would be written over an argument or another gradient."""
+def _require_apart(read: Mapping[str, Tensor], written: Mapping[str, Tensor]) -> None:
+    """Raise if what a pass writes to cannot be written to, or is memory of something else."""
     known: dict[int, list] = {}  # by the memory that they are views of
-    for node, t in given.items():
-        known.setdefault(_memory_of(t), []).append((f"{node.role} {node.name}", t))
-    for node, gradient in gradients.items():
-        beside = known.setdefault(_memory_of(gradient), [])
-        for name, t in beside:
-            if gradient.device.xp.may_share_memory(gradient._array, t._array):
+    for name, t in read.items():
+        known.setdefault(_memory_of(t), []).append((name, t))
+    for name, t in written.items():
+        if _is_read_only(t):
+            raise GradError(
+                f"bind: {name} would be written to memory that cannot be written to; give a copy, with .clone()."
+            )
+        beside = known.setdefault(_memory_of(t), [])
+        for other, there in beside:
+            if t.device.xp.may_share_memory(t._array, there._array):
                 raise GradError(
-                    f"bind: the gradient of {node.name} would be written over {name}, with which it shares memory; "
-                    "give it memory of its own."
+                    f"bind: {name} would be written over {other}, with which it shares memory; give it memory of its "
+                    "own."
                 )
-        beside.append((f"the gradient of {node.name}", gradient))
+        beside.append((name, t))
 
 
 def _memory_of(t: Tensor) -> int:

@@ -278,3 +278,19 @@ def test_a_call_of_a_large_function_costs_no_walk_over_its_graph():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kernel.symbol.topological", lambda *_: pytest.fail("the graph was walked again"))
         model(array)
+
+
+def test_states_have_memory_of_their_own():
+    """A pass in training writes to them, and what else lies there would change between forward and backward."""
+    net = sym.BatchNorm(sym.Variable("x"), name="bn")
+    x, gamma, beta = kernel.tensor([[1.0, 2.0], [3.0, 5.0]]), kernel.ones(2), kernel.zeros(2)
+    arguments = {"x": x, "bn_gamma": gamma, "bn_beta": beta}
+    mean, variance = kernel.zeros(2), kernel.ones(2)
+    fixed = kernel.broadcast_to(kernel.zeros(1), (2,))
+    for wrong in ((gamma, variance), (mean, mean), (x[0], variance), (fixed, variance)):
+        states = dict(zip(("bn_moving_mean", "bn_moving_var"), wrong, strict=True))
+        refused(lambda states=states: net.bind("cpu", arguments, aux_states=states), "bn_moving", error=GradError)
+    states = {"bn_moving_mean": mean, "bn_moving_var": variance}
+    refused(lambda: net.bind("cpu", arguments, {"bn_beta": mean}, aux_states=states), "moving_mean", error=GradError)
+    net.bind("cpu", arguments, aux_states=states).forward(is_train=True)
+    numpy.testing.assert_allclose(mean.numpy(), [0.2, 0.35], rtol=1e-5)
