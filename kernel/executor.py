@@ -187,9 +187,13 @@ class Executor:
                 f"backward: there are {len(program.tensors)} outputs, but gradients for {len(given)} came."
             )
         names = self.symbol.list_outputs()
-        return [self._given_head(*facts) for facts in zip(given, program.tensors, names, strict=True)]
+        heads = [self._given_head(*facts) for facts in zip(given, program.tensors, names, strict=True)]
+        written = {_memory_of(t) for _, t in self.gradients.values() if t is not None}
+        # A head in an array for a gradient may still be read when that is written to.
+        heads = [head.clone() if head is not None and _memory_of(head) in written else head for head in heads]
+        return [None if head is None else head._array for head in heads]
 
-    def _given_head(self, gradient: Any, output: Tensor, name: str) -> Any:
+    def _given_head(self, gradient: Any, output: Tensor, name: str) -> Tensor | None:
         if gradient is None:
             return None
         given = gradient.detach() if isinstance(gradient, Tensor) else tensor(gradient, device=self.device)
@@ -202,7 +206,7 @@ class Executor:
                 f"backward: the gradient of {name} should have shape {spell(output.shape)}, but it has shape "
                 f"{spell(given.shape)}."
             )
-        return given.astype(output.dtype)._array
+        return given.astype(output.dtype)
 
     # --- contents ---
 

@@ -294,3 +294,18 @@ def test_states_have_memory_of_their_own():
     refused(lambda: net.bind("cpu", arguments, {"bn_beta": mean}, aux_states=states), "moving_mean", error=GradError)
     net.bind("cpu", arguments, aux_states=states).forward(is_train=True)
     numpy.testing.assert_allclose(mean.numpy(), [0.2, 0.35], rtol=1e-5)
+
+
+@pytest.mark.parametrize("request_", ("write", "add"))
+def test_heads_in_the_arrays_for_gradients(request_: str):
+    a, b = sym.Variable("a"), sym.Variable("b")
+    for name in "ab":
+        for in_numpy in (False, True):
+            executor = (a * 2 + b * 3).simple_bind(a=(3,), b=(3,), grad_req=request_)
+            executor.forward(is_train=True)
+            head = executor.grad_dict[name]
+            head[...] = kernel.tensor([1.0, 2.0, 3.0])
+            before = numpy.stack([t.numpy() for t in executor.grad_arrays]) * (request_ == "add")
+            executor.backward(head.numpy() if in_numpy else head)
+            expected = before + numpy.outer([2, 3], [1, 2, 3])
+            assert [t.tolist() for t in executor.grad_arrays] == expected.tolist()
