@@ -26,7 +26,7 @@ class Executor:
 
     ``symbol.simple_bind`` and ``symbol.bind`` make one. The arrays are kernel tensors that stay the same objects: write
     to them (``executor.arg_dict["data"][:] = x``), run ``forward``, read ``outputs``. The next ``forward`` overwrites
-    the outputs.
+    the outputs. Threads need an executor each.
 
     >>> from kernel import sym
     >>> net = sym.FullyConnected(sym.Variable("data"), num_hidden=1, name="fc")
