@@ -68,13 +68,13 @@ class Module:
                 if changed is not None:
                     inputs = changed if isinstance(changed, tuple) else (changed,)
         output = self.forward(*inputs, **options)
-        if inputs and isinstance(inputs[0], Symbol):
-            note_layer(self, inputs, output)
-            return output
         if self._after:
             for hook in list(self._after.values()):
                 changed = hook(self, inputs, output)
                 output = output if changed is None else changed
+        if isinstance(output[0] if type(output) is tuple and output else output, Symbol):
+            note_layer(self, (*inputs, *options.values()), output)
+            return output
         if self._types is None:
             self._types = (_types_of(inputs), _types_of(output if isinstance(output, tuple) else (output,)))
         return output

@@ -329,8 +329,8 @@ def BatchNorm(
 ) -> Symbol:
     """gamma · (x - mean) / √(variance + eps) + beta for each channel: (N, C, …) -> (N, C, …).
 
-    In training mean and variance are the batch's, and moving = momentum · moving + (1 - momentum) · batch, for which the
-    variance is the unbiased one; in use the moving ones are taken.
+    In training mean and variance are the batch's, and moving = momentum · moving + (1 - momentum) · batch, the variance
+    unbiased; in use the moving ones are taken.
 
     Args:
         gamma, beta: symbols (C,); by default new variables called NAME_gamma and NAME_beta.

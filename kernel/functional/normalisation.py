@@ -84,6 +84,11 @@ def batch_norm_with_statistics(
     (tensor([2.]), tensor([2.]))
     """
     x = channels_first("batch_norm", x, layout)
+    if not hasattr(type(x), "in_graph") and ndim_of("batch_norm", x) >= 2:
+        try:  # before a parameter that waits for its size is filled in
+            normalisation.require_variance(x.shape)
+        except ShapeError as error:
+            raise ShapeError(f"batch_norm: {error}") from None
     y, mean, variance = apply(normalisation.batch_norm, x, *_affine(scale, bias), eps=python_number(eps))
     return in_layout(y, layout), mean, variance
 

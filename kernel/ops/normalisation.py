@@ -79,6 +79,15 @@ def _column(values, x):
     return values if isinstance(values, int | float) else values.reshape((-1, *(1,) * (x.ndim - 2)))
 
 
+def require_variance(shape):
+    """Raise unless there are two numbers or more in each channel of x (N, C, …)."""
+    if math.prod(shape) <= shape[1]:
+        raise ShapeError(
+            f"x of shape {spell(shape)} has fewer than 2 numbers in a channel, and they have no variance; give a "
+            "larger batch, or use the running statistics with training=False."
+        )
+
+
 class batch_norm(Op):
     """(x - mean) / √(variance + eps) · scale + bias for each channel, over the batch: (N, C, …), (C,), (C,).
 
@@ -105,11 +114,7 @@ class batch_norm(Op):
         order = _memory_order(x)
         y = _by_channel(x, order)
         count = y.shape[0] * y.shape[2]
-        if count < 2:  # not in infer: a graph has this beside what is computed in use, where one sample will do
-            raise ShapeError(
-                f"x of shape {spell(x.shape)} has fewer than 2 numbers in a channel, and they have no variance; give a "
-                "larger batch, or use the running statistics with training=False."
-            )
+        require_variance(x.shape)  # not in infer: a graph has this beside what is computed in use, where one will do
         mean = _sums(xp, y) / count
         y = y - mean[:, None]
         variance = _sums_of_products(xp, y, y) / count
