@@ -37,7 +37,8 @@ def whole_numbers(name: str, what: str, values: Any) -> tuple[int, ...]:
     """Whole numbers, exactly, as one tuple: (1.0, True) would equal (1, 1) and pass for it."""
     for value in values:
         if type(value) is not int and (isinstance(value, bool) or not isinstance(value, int | numpy.integer)):
-            raise DtypeError(f"{name}: {what} must be whole numbers, but {show(value)} came.")
+            hint = "; a size that a graph does not know yet is None: write -1 for one of them" if value is None else ""
+            raise DtypeError(f"{name}: {what} must be whole numbers, but {show(value)} came{hint}.")
     return tuple(map(int, values))
 
 
