@@ -309,3 +309,32 @@ def test_heads_in_the_arrays_for_gradients(request_: str):
             executor.backward(head.numpy() if in_numpy else head)
             expected = before + numpy.outer([2, 3], [1, 2, 3])
             assert [t.tolist() for t in executor.grad_arrays] == expected.tolist()
+
+
+# --- layers beside symbols ---
+
+
+def test_hooks_of_layers_work_in_graphs():
+    layer = kernel.layers.Linear(2, 2)
+    layer.register_forward_hook(lambda _, inputs, output: output * 100 + inputs[0])
+    net = layer(sym.Variable("x", shape=(None, 2)))
+    x = kernel.tensor([[1.0, 2.0]])
+    assert net.simple_bind(x=(1, 2)).forward(x=x)[0].tolist() == layer(x).tolist()
+
+
+def test_layers_that_get_symbols_by_name_or_second():
+    class Both(kernel.Module):
+        def __init__(self) -> None:
+            self.weight = kernel.Parameter([1.0, 2.0])
+
+        def forward(self, a: Any, b: Any) -> Any:
+            return a * b * self.weight
+
+    for call in (lambda layer, b: layer(kernel.ones(2), b), lambda layer, b: layer(b=b, a=kernel.ones(2))):
+        layer = Both()
+        net = call(layer, sym.Variable("b"))
+        assert len(net._entries[0].node.layers) == 1
+        assert layer.types == "Both(?) -> ?"  # which the first call on tensors tells
+    layer = kernel.layers.Linear(2, 2)
+    names = layer(x=sym.Variable("x")).list_arguments()
+    assert [name.partition(".")[2] for name in names] == ["", "weight", "bias"]
