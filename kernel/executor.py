@@ -376,6 +376,7 @@ def _simple_bind(
     for node in (*arguments, *auxiliary):
         complete(node, types[node][0].shape)
         given[node] = zeros_of(*types[node][0], place) if node.value is None else node.value
+    _require_there(place, given)
     return _executor(self, place, given, requests, {})
 
 
@@ -407,15 +408,12 @@ def _bind(
                 f"bind: nothing was given for {node.name}; there are "
                 f"{', '.join(n.name for n in (*arguments, *auxiliary))}."
             )
-        if node in given and given[node].device is not place:
-            raise DeviceError(
-                f"bind: {node.name} is on {given[node].device}, but the executor on {place}; use .to('{place}')."
-            )
     shapes = {node: t.shape for node, t in given.items()}
     types = infer_types((e.node for e in self._entries), shapes, {node: t.dtype for node, t in given.items()})
     for node in (*arguments, *auxiliary):
         complete(node, types[node][0].shape)
         given.setdefault(node, node.value)
+    _require_there(place, given)
     gradients = _by_node("args_grad", arguments, {} if args_grad is None else args_grad)
     written = {f"state {node.name}": given[node] for node in auxiliary}
     written |= {f"the gradient of {node.name}": gradient for node, gradient in gradients.items()}
@@ -428,6 +426,12 @@ def _bind(
                 f"{spell(gradient.shape)} on {gradient.device}."
             )
     return _executor(self, place, given, _requests(self, arguments, grad_req), gradients)
+
+
+def _require_there(device: Device, given: Mapping[Node, Tensor]) -> None:
+    for node, t in given.items():
+        if t.device is not device:
+            raise DeviceError(f"bind: {node.name} is on {t.device}, but the executor on {device}; use .to('{device}').")
 
 
 def _require_apart(read: Mapping[str, Tensor], written: Mapping[str, Tensor]) -> None:

@@ -11,7 +11,7 @@ import numpy
 import pytest
 
 import kernel
-from kernel import GradError, sym
+from kernel import DeviceError, GradError, sym
 from tests.kernel.test_symbol import refused
 
 
@@ -338,3 +338,11 @@ def test_layers_that_get_symbols_by_name_or_second():
     layer = kernel.layers.Linear(2, 2)
     names = layer(x=sym.Variable("x")).list_arguments()
     assert [name.partition(".")[2] for name in names] == ["", "weight", "bias"]
+
+
+def test_parameters_on_another_device_are_named():
+    layer = kernel.layers.Linear(3, 3).to("strict")
+    net = layer(sym.Variable("x", shape=(None, 3)))
+    refused(lambda: net.simple_bind("cpu", x=(4, 3)), "weight", "strict", "cpu", error=DeviceError)
+    refused(lambda: net.bind("cpu", {"x": kernel.ones(4, 3)}), "weight", "strict", "cpu", error=DeviceError)
+    net.simple_bind("strict", x=(4, 3)).forward()
