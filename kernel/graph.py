@@ -111,7 +111,10 @@ def to_data(entries: Iterable[Entry], kept: Mapping[Node, str], arguments: Itera
             if node in kept:
                 entry |= {"kept": kept[node], "learned": node.value.requires_grad}
             elif node.role == "constant":
-                entry["value"] = node.value.tolist()
+                # As attributes are spelled, for nan and infinity, which JSON has not; a list of plain numbers as it is.
+                numbers = node.value.detach().cpu().numpy()
+                finite = numbers.dtype.kind != "f" or bool(numpy.isfinite(numbers).all())
+                entry["value"] = numbers.tolist() if finite else _encoded(numbers.ravel().tolist())
             if node.auto:
                 entry["auto"] = True
         else:
@@ -267,7 +270,7 @@ def _node(item: dict, entry: Any, kept: Mapping[str, Any]) -> Node:
             made = {"argument": Parameter, "auxiliary": Buffer, "constant": tensor}[item["role"]](values)
             node.value = made.requires_grad_(item["learned"]) if item["role"] == "argument" else made
         elif item["role"] == "constant":
-            node.value = tensor(item["value"], dtype=item["dtype"]).reshape(_decoded(item["shape"]))
+            node.value = tensor(_decoded(item["value"]), dtype=item["dtype"]).reshape(_decoded(item["shape"]))
     node.auto = bool(item.get("auto", False))
     node.attr = {str(key): str(text) for key, text in item.get("attr", {}).items()}
     return node

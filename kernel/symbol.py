@@ -616,6 +616,15 @@ class Symbol:
 
     __hash__ = object.__hash__
 
+    def __copy__(self) -> Any:
+        return self  # it does not change
+
+    def __deepcopy__(self, memo: dict) -> Any:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise DtypeError("pickle: a symbol is not pickled, since unpickling runs code; keep tojson(), or save(path).")
+
     def __neg__(self) -> Any:
         return functional.negative(self)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import pickle
 import threading
 import weakref
 from typing import Any
@@ -346,3 +348,21 @@ def test_parameters_on_another_device_are_named():
     refused(lambda: net.simple_bind("cpu", x=(4, 3)), "weight", "strict", "cpu", error=DeviceError)
     refused(lambda: net.bind("cpu", {"x": kernel.ones(4, 3)}), "weight", "strict", "cpu", error=DeviceError)
     net.simple_bind("strict", x=(4, 3)).forward()
+
+
+def test_constants_that_json_has_no_word_for():
+    values = [[1.0, float("inf")], [float("-inf"), 0.5]]
+    net = kernel.maximum(sym.Variable("x"), kernel.tensor(values))
+    text = net.tojson()
+    assert "Infinity" not in text
+    (found,) = sym.load_json(text).eval(x=[[0.0, 0.0], [0.0, 0.0]])
+    assert found.tolist() == [[1.0, float("inf")], [0.0, 0.5]]
+
+
+def test_copies_of_a_symbol():
+    net = sym.Variable("x")
+    for _ in range(2000):
+        net = net + 1
+    assert copy.deepcopy(net) is net and copy.copy(net) is net
+    with pytest.raises(kernel.DtypeError, match="tojson"):
+        pickle.dumps(net)
