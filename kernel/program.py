@@ -306,6 +306,10 @@ class Program:
         counters = {self.values[node, 0]: t._written for node, t in self.bound.items()}
         self.tensors = [self._output(entry, counters) for entry in self.outputs]
         self.written += [t._written for t in self.tensors]
+        values = [self.values[entry] for entry in self.outputs]
+        self.passing = [(t, self.slots[v]) for t, v in zip(self.tensors, values, strict=True) if v in self.slots]
+        self.rewritten = [t._written for t, v in zip(self.tensors, values, strict=True) if v.root.place != "bound"]
+        self.rewritten += [self.bound[target]._written for target, _ in self.updates]
         self.own_heads, self.why_no_heads = self._own_heads()
         self.leaves = []  # (whether to add, the tensor for the gradient, the gradient's number)
         for node, (request, gradient) in self.gradients.items():
@@ -495,19 +499,15 @@ class Program:
                     done += 1
             except _PLAIN_ERRORS as error:
                 raise in_words(self.names[done], error) from None
-        for entry, output in zip(self.outputs, self.tensors, strict=True):
-            value = self.values[entry]
-            if value in self.slots:
-                output._array = self.slots[value][0]
-            if value.root.place != "bound":
-                output._written[0] = next(serials)
-        for target, _ in self.updates:
-            self.bound[target]._written[0] = next(serials)
+        for output, slot in self.passing:
+            output._array = slot[0]
+        for written in self.rewritten:
+            written[0] = next(serials)
 
     def backward(self, heads: list) -> None:
         """Write the gradients of the variables that want one, given those of the outputs, None for no gradient."""
         gradients: list = [None] * len(self.numbers)
-        write, complete = self.device.xp.copyto, True
+        complete = True
         for number, head in zip(self.heads, heads, strict=True):
             if number is not None and head is not None:
                 known = gradients[number]
@@ -528,7 +528,7 @@ class Program:
                     known = gradients[number]
                     gradients[number] = part if known is None else known + part
                 else:
-                    write(leaf._array, part)
+                    leaf._array[...] = part
                     leaf._written[0] = next(serials)
                     gradients[number] = WRITTEN
         for add, leaf, number in self.late if complete else self.leaves:
@@ -541,7 +541,7 @@ class Program:
             elif found is None:
                 array.fill(0)
             else:
-                write(array, found)
+                array[...] = found
             leaf._written[0] = next(serials)
 
 

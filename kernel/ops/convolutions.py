@@ -126,6 +126,20 @@ def blocks(xp: Any, count: Pair, place_bytes: int):
         yield (row, column), (min(high, rows - row), min(broad, columns - column))
 
 
+def memory_of(xp: Any, out: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Batch-last memory for a result of ``shape``: that of ``out``, if it lies so behind its axes; else new memory."""
+    if out is not None and out.dtype == dtype:
+        last = out.transpose(1, 2, 3, 0)
+        if last.flags.c_contiguous:
+            return last
+    return xp.empty(shape, dtype)
+
+
+def delivered(xp: Any, y: Any, out: Any) -> Any:
+    """``deliver`` of what may have been computed in the memory of ``out``."""
+    return out if out is not None and xp.may_share_memory(y, out) else deliver(xp, y, out)
+
+
 def matrix(x: Any, start: Pair, count: Pair) -> Any:
     """A block of batch-last images as a matrix with one row per channel: a view of them."""
     block = x[:, start[0] : start[0] + count[0], start[1] : start[1] + count[1]]
@@ -244,7 +258,7 @@ class conv2d(Op):
         dtype, x, weight = x.dtype, wide(x), wide(weight)
         images, kernel = padded(xp, x, padding), weight.shape[2:]
         count = _windows(x.shape[2:], kernel, stride, padding, dilation)
-        y = xp.empty((len(weight), *count, len(x)), x.dtype)
+        y = memory_of(xp, out, (len(weight), *count, len(x)), x.dtype)
         added = [bias] * groups if isinstance(bias, int | float) else _groups(wide(bias).reshape(-1, 1), groups)
         for seen, w, b, made in zip(
             _groups(images, groups), _flat(weight, groups), added, _groups(y, groups), strict=True
@@ -254,7 +268,7 @@ class conv2d(Op):
                 part = xp.matmul(w, columns.gather(seen, start, size), out=matrix(made, start, size))
                 if not isinstance(b, int) or b:
                     part += b
-        return deliver(xp, in_dtype(dtype, batch_first(y)), out)
+        return delivered(xp, in_dtype(dtype, batch_first(y)), out)
 
     def _x(xp, g, y, x, weight, bias, **options):
         return xp.apply(conv2d_transposed, g, weight, size=x.shape[2:], **options)

@@ -20,6 +20,8 @@ from .convolutions import (
     Pair,
     batch_first,
     batch_last,
+    delivered,
+    memory_of,
     padded,
     positions,
     require_images,
@@ -127,7 +129,7 @@ class max_pool2d(Op):
     def forward(xp, x, out=None, kernel=None, stride=None, padding=((0, 0), (0, 0)), ceil=False):
         count = _places(x.shape[2:], kernel, stride, padding, ceil)
         images = padded(xp, x, _reach(count, x.shape[2:], kernel, stride, padding), -math.inf)
-        largest = xp.empty((len(images), *count, len(x)), x.dtype)
+        largest = memory_of(xp, None if out is None else out[0], (len(images), *count, len(x)), x.dtype)
         chosen = xp.zeros(largest.shape, "uint8" if math.prod(kernel) <= 256 else "int32")
         if padding[0][0] or padding[1][0]:
             chosen[...] = _first_inside(xp, count, kernel, stride, padding, chosen.dtype)
@@ -144,7 +146,7 @@ class max_pool2d(Op):
                 so_far = higher
             largest[some] = so_far
         y = batch_first(largest)
-        return (y if out is None else deliver(xp, y, out[0]),), (batch_first(chosen),)
+        return (y if out is None else delivered(xp, y, out[0]),), (batch_first(chosen),)
 
     def _x(xp, g, y, x, chosen, **options):
         return xp.apply(max_unpool2d, g, chosen, size=x.shape[2:], **options)

@@ -176,7 +176,7 @@ class linear(Op):
             return deliver(xp, y, out)
         rows = x if x.ndim == 2 else _rows(x)
         direct = out is not None and x.ndim == 2 and out.T.flags.c_contiguous
-        y = xp.dot(w, rows.T, out=out.T) if direct else w.dot(rows.T)
+        y = w.dot(rows.T, out=out.T) if direct else w.dot(rows.T)
         if type(bias) not in NUMBERS:
             y += bias[:, None]
         elif bias:
