@@ -23,6 +23,7 @@ from . import functional
 from .errors import DtypeError, ShapeError, UnknownSizeError, show
 from .functional.axes import UFUNCS, python_number
 from .op import DEFAULT_FLOAT, NUMBERS, ArrayType, Op, dtype_of, is_float, promote, require_sizes, spell, unify
+from .operand import Operand
 from .ops import elementwise
 from .signature import require_call
 
@@ -313,7 +314,7 @@ def is_known(shape: tuple | None) -> bool:
 # --- the symbol ---
 
 
-class Symbol:
+class Symbol(Operand):
     """One or several outputs of a graph.
 
     >>> from kernel import sym
@@ -667,30 +668,6 @@ class Symbol:
     def astype(self, dtype: Any) -> Any:
         """In another dtype."""
         return self._apply(elementwise.cast, (self,), {"dtype": dtype_of("astype: dtype", dtype)})
-
-    def half(self) -> Any:
-        """In float16."""
-        return self.astype("float16")
-
-    def float(self) -> Any:
-        """In float32."""
-        return self.astype("float32")
-
-    def double(self) -> Any:
-        """In float64."""
-        return self.astype("float64")
-
-    def int(self) -> Any:
-        """In int32; fractions are cut off."""
-        return self.astype("int32")
-
-    def long(self) -> Any:
-        """In int64; fractions are cut off."""
-        return self.astype("int64")
-
-    def bool(self) -> Any:
-        """In bool: whether each number is not 0."""
-        return self.astype("bool")
 
     def view(self, *shape: Any) -> Any:
         """In another shape, as ``reshape``, so that code for tensors works on symbols."""

@@ -29,6 +29,7 @@ from .op import (
     require_sizes,
     spell,
 )
+from .operand import Operand
 from .ops import elementwise
 from .ops import shape as shapes
 from .tape import RETAINED, Node, enable_grad, grad_enabled, no_grad, pull_back, serials
@@ -53,7 +54,7 @@ class Size(int):
         return self.shape if dim is None else self.shape[axis_of("size", dim, len(self.shape))]
 
 
-class Tensor:
+class Tensor(Operand):
     """An array on a device that can remember how it was computed.
 
     ``Tensor(5, 3)`` is an uninitialised 5×3 matrix and ``Tensor([[1, 2]])`` holds data, float32 both, as in PyTorch;
@@ -263,30 +264,6 @@ class Tensor:
         if dtype is None:
             return next(f"kernel.{name}" for name, value in TENSOR_TYPES.items() if value == str(self.dtype))
         return self.astype(dtype.rsplit(".", 1)[-1] if isinstance(dtype, str) else dtype)
-
-    def half(self) -> Tensor:
-        """This tensor in float16."""
-        return self.astype("float16")
-
-    def float(self) -> Tensor:
-        """This tensor in float32."""
-        return self.astype("float32")
-
-    def double(self) -> Tensor:
-        """This tensor in float64."""
-        return self.astype("float64")
-
-    def int(self) -> Tensor:
-        """This tensor in int32; fractions are cut off."""
-        return self.astype("int32")
-
-    def long(self) -> Tensor:
-        """This tensor in int64; fractions are cut off."""
-        return self.astype("int64")
-
-    def bool(self) -> Tensor:
-        """This tensor in bool: whether each element is not 0."""
-        return self.astype("bool")
 
     def type_as(self, other: Tensor) -> Tensor:
         """This tensor in the dtype of another."""

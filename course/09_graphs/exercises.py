@@ -111,7 +111,7 @@ check("computing_order")
 
 # %% nbgrader={"grade": false, "grade_id": "sgd_step", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def sgd_step(executor, x, y, rate):
-    """One step down the mean gradient of the batch x (N, K), y (N,), in the executor's own arrays."""
+    """One step down the mean gradient of x (N, K), y (N,), in the executor's arrays."""
     ### BEGIN SOLUTION
     for gradient in executor.grad_arrays:
         gradient[:] = 0

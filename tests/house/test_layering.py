@@ -15,7 +15,7 @@ KERNEL = Path(__file__).resolve().parents[2] / "kernel"
 LAYERS = (
     ("version", "tuning", "errors", "xp", "strict"),
     ("op", "ops"),
-    ("apply", "functional", "metrics"),
+    ("apply", "operand", "functional", "metrics"),
     ("signature", "tape", "tensor", "creation", "initialisers", "parameter", "eager", "sparse", "symbol"),
     ("plan", "program", "executor", "graph", "sym", "drawing"),
     ("module", "layers", "function"),

@@ -12,8 +12,9 @@ import pytest
 
 import kernel
 from kernel import DeviceError, GradError, ShapeError, sym
+from tests.kernel.refusals import OURS, refused
 from tests.kernel.test_layers import LAYERS, built
-from tests.kernel.test_symbol import OURS, lenet, mlp, refused
+from tests.kernel.test_symbol import lenet, mlp
 
 
 @pytest.fixture(autouse=True)

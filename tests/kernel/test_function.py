@@ -6,7 +6,6 @@ import copy
 import functools
 import json
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +30,9 @@ from kernel.layers import (
     Sequential,
     default_options,
 )
+from tests.kernel.refusals import OURS, refused
 from tests.kernel.test_errors import FUNCTIONS
 from tests.kernel.test_layers import LAYERS, built
-
-OURS = (ShapeError, DtypeError, DeviceError, GradError, FileError)
 
 
 @pytest.fixture(autouse=True)
@@ -42,17 +40,6 @@ def afresh() -> Any:
     kernel.manual_seed(0)
     with sym.NameManager():
         yield
-
-
-def refused(call: Callable[[], Any], *words: str, error: Any = OURS) -> None:
-    """The call is answered by an error of the kernel, in one sentence that holds the words."""
-    with pytest.raises(error) as caught:
-        call()
-    message = str(caught.value)
-    assert message.endswith(".") and "\n" not in message, message
-    assert len(message) > 25, message
-    for word in words:
-        assert word in message, message
 
 
 def floats(*shape: int, seed: int = 0) -> numpy.ndarray:

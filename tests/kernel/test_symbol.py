@@ -13,27 +13,15 @@ import numpy
 import pytest
 
 import kernel
-from kernel import DeviceError, DtypeError, FileError, GradError, ShapeError, UnknownSizeError, sym
+from kernel import DtypeError, ShapeError, UnknownSizeError, sym
+from tests.kernel.refusals import OURS, refused
 from tests.kernel.test_errors import FUNCTIONS
-
-OURS = (ShapeError, DtypeError, DeviceError, GradError, FileError)
 
 
 @pytest.fixture(autouse=True)
 def names_from_0() -> Any:
     with sym.NameManager():
         yield
-
-
-def refused(call: Callable[[], Any], *words: str, error: Any = OURS) -> None:
-    """The call is answered by an error of the kernel, in one sentence that holds the words."""
-    with pytest.raises(error) as caught:
-        call()
-    message = str(caught.value)
-    assert message.endswith(".") and "\n" not in message, message
-    assert len(message) > 25, message
-    for word in words:
-        assert word in message, message
 
 
 def mlp() -> Any:
