@@ -9,7 +9,7 @@
 
 import numpy as _numpy
 
-from . import eager, errors, functional, initialisers, layers, op, ops, sym, tape, xp
+from . import eager, errors, functional, initialisers, layers, op, ops, schedules, sym, tape, xp
 from .apply import apply
 from .check import gradcheck
 from .creation import arange, empty, eye, from_numpy, full, linspace, ones, rand, randint, randn, tensor, zeros
@@ -22,6 +22,16 @@ from .metrics import *  # noqa: F403
 from .module import Module
 from .op import Op
 from .parameter import Buffer, Parameter
+from .schedules import (
+    UnitType,
+    learning_parameter_schedule,
+    learning_parameter_schedule_per_sample,
+    learning_rate_schedule,
+    minibatch_size_schedule,
+    momentum_as_time_constant_schedule,
+    momentum_schedule,
+    momentum_schedule_per_sample,
+)
 from .serialize import load, save
 from .sparse import SparseTensor, sparse_csr
 from .symbol import Symbol

@@ -35,6 +35,10 @@ class DtypeError(TypeError):
     """A dtype, or a kind of value, that the operation cannot take."""
 
 
+class RangeError(ValueError):
+    """A number of the right kind that lies where it makes no sense: a negative learning rate, a momentum of 1."""
+
+
 class DeviceError(RuntimeError):
     """Operands on different devices, or a device that this machine does not have."""
 
