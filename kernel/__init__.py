@@ -9,15 +9,41 @@
 
 import numpy as _numpy
 
-from . import eager, errors, functional, initialisers, layers, op, ops, schedules, sym, tape, xp
+from . import eager, errors, functional, initialisers, layers, learners, op, ops, schedules, sym, tape, xp
 from .apply import apply
-from .check import gradcheck
+from .check import gradcheck, inspect_update
 from .creation import arange, empty, eye, from_numpy, full, linspace, ones, rand, randint, randn, tensor, zeros
 from .drawing import plot_network, summary
 from .errors import DeviceError, DtypeError, FileError, GradError, ShapeError, UnknownSizeError
 from .executor import Executor
 from .function import Function, combine, criterion, input_variable, placeholder
 from .functional import *  # noqa: F403
+from .learners import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lion,
+    NAdam,
+    RAdam,
+    RMSprop,
+    UserLearner,
+    adadelta,
+    adagrad,
+    adam,
+    assign,
+    clip_grad_norm_,
+    clip_grad_value_,
+    constant,
+    fsadagrad,
+    momentum_sgd,
+    nesterov,
+    rmsprop,
+    sgd,
+    universal,
+)
 from .metrics import *  # noqa: F403
 from .module import Module
 from .op import Op

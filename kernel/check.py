@@ -1,4 +1,4 @@
-"""Whether a gradient is right: compared with finite differences."""
+"""Whether a gradient is right, compared with finite differences; and what a learner makes of one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import numpy
 
 from .creation import tensor
 from .errors import DtypeError, GradError, show
+from .functional import ones_like, zeros_like
+from .learners import Learner, Learners
 from .op import is_float, require_whole
+from .tape import no_grad
 from .tensor import Tensor
 
 
@@ -77,3 +80,37 @@ def gradcheck(
                 f"{numeric:.6g}."
             )
     return True
+
+
+def inspect_update(learner: Learner | Learners, minibatch_size: int, count: int = 1) -> list[numpy.ndarray]:
+    """What a learner makes of parameters that are 0 by gradients that are 1: how rules and units are compared.
+
+    Args:
+        learner: any learner; its parameters, what it remembers and its counts are put back afterwards.
+        minibatch_size: of how many samples it is told that the gradients are the sum.
+        count: how many updates are made.
+
+    Returns the parameters' values, in their order.
+
+    >>> w = kernel.Parameter([7.0])
+    >>> kernel.inspect_update(kernel.sgd([w], 0.5), minibatch_size=2), w.value
+    ([array([-0.25], dtype=float32)], array([7.], dtype=float32))
+    """
+    if not isinstance(learner, Learner | Learners):
+        raise DtypeError(f"inspect_update: a learner was expected, but {show(learner)} came.")
+    require_whole("inspect_update: count", count)
+    parameters, before = learner.parameters, learner.state_dict()
+    values = [p.detach().clone() for p in parameters]
+    try:
+        with no_grad():
+            for p in parameters:
+                p.copy_(zeros_like(p))
+        gradients = {p: ones_like(p).detach() for p in parameters}
+        for _ in range(count):
+            learner.update(gradients, minibatch_size)
+        return [p.detach().cpu().numpy().copy() for p in parameters]
+    finally:
+        learner.load_state_dict(before)
+        with no_grad():
+            for p, value in zip(parameters, values, strict=True):
+                p.copy_(value)

@@ -308,6 +308,7 @@ class Op:
     once           its rules cannot be recorded: a second derivative through it raises, saying so.
     data_dependent the shape of the output depends on values: ``infer`` leaves None in it, and a graph refuses it.
     onnx           the name of the same operation in ONNX, or None.
+    c              the same operation on one number in C, as "{0} + {1}", for kernels that fuse several; or None.
     ============== =====================================================================================================
 
     >>> from kernel.ops.elementwise import Unary
@@ -344,6 +345,7 @@ class Op:
     once: ClassVar[bool] = False
     data_dependent: ClassVar[bool] = False
     onnx: ClassVar[str | None] = None
+    c: ClassVar[str | None] = None
 
     def __init_subclass__(cls, register: bool = True):
         for name, value in list(vars(cls).items()):

@@ -172,7 +172,7 @@ def _require(name: str, argument: str, value: Any, low: float, high: float, word
         raise RangeError(f"{name}: {argument} should be {words}, but {show(value)} came.")
 
 
-def _require_count(name: str, argument: str, value: Any, least: int = 1) -> None:
+def require_count(name: str, argument: str, value: Any, least: int = 1) -> None:
     if not isinstance(value, int | numpy.integer) or isinstance(value, bool):
         raise DtypeError(f"{name}: {argument} should be a whole number, but {show(value)} came.")
     if value < least:
@@ -216,10 +216,10 @@ class Schedule:
                 f"{self._name}: unit should be one of {', '.join(map(repr, UNITS))}, but {show(self.unit)} came."
             )
         if self.epoch_size is not None:
-            _require_count(self._name, "epoch_size", self.epoch_size)
+            require_count(self._name, "epoch_size", self.epoch_size)
             object.__setattr__(self, "unit", "sample")
         if self.minibatch_size is not None:
-            _require_count(self._name, "minibatch_size", self.minibatch_size, least=0)
+            require_count(self._name, "minibatch_size", self.minibatch_size, least=0)
         self._check()
 
     def _check(self) -> None:
@@ -249,7 +249,7 @@ class Schedule:
         return self._value(count / self.epoch_size if self.epoch_size else count)
 
     def __getitem__(self, count: int) -> float:
-        _require_count(self._name, "the count in brackets", count, least=0)
+        require_count(self._name, "the count in brackets", count, least=0)
         return self.at(int(count))
 
     def now(self, counts: Counts) -> float:
@@ -387,7 +387,7 @@ class Steps(Schedule):
                 )
             count, value = pair
             _require(self._name, f"values[{i}]", value, *ANY)
-            _require_count(self._name, f"the count of values[{i}]", count, least=int(i < len(pairs) - 1))
+            require_count(self._name, f"the count of values[{i}]", count, least=int(i < len(pairs) - 1))
             self._meaning(value)
             segments.append((int(count), value))
         object.__setattr__(self, "_segments", tuple(segments))
@@ -802,8 +802,8 @@ class Plateau(Schedule):
         _require(self._name, "factor", self.factor, ABOVE_0[0], MOMENTUM[1], "above 0 and below 1")
         self._number("threshold", AT_LEAST_0)
         self._number("lowest")
-        _require_count(self._name, "patience", self.patience, least=0)
-        _require_count(self._name, "cooldown", self.cooldown, least=0)
+        require_count(self._name, "patience", self.patience, least=0)
+        require_count(self._name, "cooldown", self.cooldown, least=0)
         if self.better not in ("lower", "higher"):
             raise RangeError(f'{self._name}: better should be "lower" or "higher", but {show(self.better)} came.')
         worst = math.inf if self.better == "lower" else -math.inf
@@ -878,7 +878,7 @@ def _steps(name: str, values: Any, minibatch_size: int | None, epoch_size: int |
         made = values
     elif is_number(values):
         if epoch_size is not None:
-            _require_count(name, "epoch_size", epoch_size)
+            require_count(name, "epoch_size", epoch_size)
         made = Constant(values, minibatch_size=minibatch_size)
     else:
         try:
@@ -972,7 +972,7 @@ def minibatch_size_schedule(schedule: Any, epoch_size: int | None = None) -> Sch
     made = _steps(name, schedule, None, epoch_size, (1, math.inf, "1 or more"))
     values = (made.value,) if isinstance(made, Constant) else [v for _, v in getattr(made, "_segments", ())]
     for value in values:
-        _require_count(name, "a size", value)
+        require_count(name, "a size", value)
     return made
 
 

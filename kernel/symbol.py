@@ -399,6 +399,8 @@ class Symbol(Operand):
 
     def _type(self, what: str) -> ArrayType:
         node, index = self._single(what)
+        if node.op is None and node.role != "draw" and node.value is not None:
+            return ArrayType(node.value.shape, node.value.dtype)
         if node.types is None or (what != "dtype" and node.types[index].shape is None):
             raise UnknownSizeError(
                 f"{what}: that of {node.output_name(index)} is not known while the graph is built; declare the shapes "

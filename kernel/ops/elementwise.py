@@ -56,6 +56,7 @@ class add(Binary):
 
     function = "add"
     onnx = "Add"
+    c = "{0} + {1}"
     vjp = (lambda xp, g, y, a, b: g, lambda xp, g, y, a, b: g)
 
 
@@ -64,6 +65,7 @@ class sub(Binary):
 
     function = "subtract"
     onnx = "Sub"
+    c = "{0} - {1}"
     vjp = (lambda xp, g, y, a, b: g, lambda xp, g, y, a, b: -g)
 
     def infer(a, b):
@@ -79,6 +81,7 @@ class mul(Binary):
 
     function = "multiply"
     onnx = "Mul"
+    c = "{0} * {1}"
     vjp = (lambda xp, g, y, a, b: g * b, lambda xp, g, y, a, b: g * a)
     reads = ("b", "a")
 
@@ -88,6 +91,7 @@ class div(Binary):
 
     function = "divide"
     onnx = "Div"
+    c = "{0} / {1}"
     vjp = (lambda xp, g, y, a, b: g / b, lambda xp, g, y, a, b: -g * y / b)
     reads = ("b", "b y")
 
@@ -147,6 +151,7 @@ class neg(Unary):
 
     function = "negative"
     onnx = "Neg"
+    c = "-{0}"
     vjp = (lambda xp, g, y, x: -g,)
 
     def infer(x):
@@ -160,6 +165,7 @@ class abs(Unary):
 
     function = "absolute"
     onnx = "Abs"
+    c = "fabs({0})"
     vjp = (lambda xp, g, y, x: g * xp.sign(x),)
     reads = ("x",)
 
@@ -172,6 +178,7 @@ class sign(Unary):
 
     function = "sign"
     onnx = "Sign"
+    c = "{0} > 0 ? T(1) : {0} < 0 ? T(-1) : {0}"
     vjp = (lambda xp, g, y, x: xp.zeros_like(g),)
 
     def infer(x):
@@ -203,6 +210,7 @@ class sqrt(Unary):
 
     function = "sqrt"
     onnx = "Sqrt"
+    c = "sqrt({0})"
     vjp = (lambda xp, g, y, x: g / (2 * y),)
     reads = ("y",)
 
@@ -377,6 +385,7 @@ class maximum(Binary):
 
     function = "maximum"
     onnx = "Max"
+    c = "{0} > {1} || {0} != {0} ? {0} : {1}"
     vjp = (lambda xp, g, y, a, b: _share(xp, g, a < b, a == b), lambda xp, g, y, a, b: _share(xp, g, b < a, a == b))
     reads = ("a b", "a b")
 
@@ -386,6 +395,7 @@ class minimum(Binary):
 
     function = "minimum"
     onnx = "Min"
+    c = "{0} < {1} || {0} != {0} ? {0} : {1}"
     vjp = (lambda xp, g, y, a, b: _share(xp, g, a > b, a == b), lambda xp, g, y, a, b: _share(xp, g, b > a, a == b))
     reads = ("a b", "a b")
 

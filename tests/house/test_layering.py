@@ -19,7 +19,7 @@ LAYERS = (
     ("signature", "tape", "tensor", "creation", "initialisers", "parameter", "eager", "sparse", "symbol"),
     ("plan", "program", "executor", "graph", "sym", "drawing"),
     ("module", "layers", "function"),
-    ("learners", "schedules"),
+    ("schedules", "learners"),
     ("trainer", "data", "serialize", "onnx", "check", "distributed", "compress", "serve"),
 )
 ORDER = {name: place for place, name in enumerate(name for layer in LAYERS for name in layer)}
