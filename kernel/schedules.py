@@ -98,6 +98,7 @@ def effective_rate(rate: float, minibatch_size: int, n: int, means: bool = False
     >>> effective_rate(0.5, 1, n=2), effective_rate(0.5, 0, n=2)
     (0.5, 0.25)
     """
+    _require_sizes("effective_rate", minibatch_size, n)
     if means:
         return rate * n / minibatch_size if minibatch_size else rate
     return rate / (minibatch_size or n)
@@ -109,6 +110,7 @@ def effective_momentum(momentum: float, minibatch_size: int, n: int) -> float:
     >>> round(effective_momentum(math.exp(-1 / 300), 1, n=10), 4)
     0.9672
     """
+    _require_sizes("effective_momentum", minibatch_size, n)
     return momentum ** (n / minibatch_size) if minibatch_size else momentum
 
 
@@ -119,6 +121,7 @@ def momentum_of_time_constant(time_constant: float, n: float = 1) -> float:
     0.9672161004820059
     """
     _require("momentum_of_time_constant", "time_constant", time_constant, *AT_LEAST_0)
+    _require("momentum_of_time_constant", "n", n, *ABOVE_0)
     return math.exp(-n / time_constant) if time_constant else 0.0
 
 
@@ -129,6 +132,7 @@ def time_constant_of_momentum(momentum: float, n: float = 1) -> float:
     300.0
     """
     _require("time_constant_of_momentum", "momentum", momentum, *MOMENTUM)
+    _require("time_constant_of_momentum", "n", n, *ABOVE_0)
     return n / -math.log(momentum) if momentum else 0.0
 
 
@@ -139,6 +143,7 @@ def momentum_of_half_life(half_life: float, n: float = 1) -> float:
     0.5
     """
     _require("momentum_of_half_life", "half_life", half_life, *AT_LEAST_0)
+    _require("momentum_of_half_life", "n", n, *ABOVE_0)
     return 2.0 ** (-n / half_life) if half_life else 0.0
 
 
@@ -179,6 +184,13 @@ def require_count(name: str, argument: str, value: Any, least: int = 1) -> None:
         raise RangeError(f"{name}: {argument} should be {least} or more, but {show(value)} came.")
 
 
+def _require_sizes(name: str, minibatch_size: Any, n: Any) -> None:
+    if type(minibatch_size) is int and minibatch_size >= 0 and type(n) is int and n > 0:
+        return  # every update comes by here
+    require_count(name, "minibatch_size", minibatch_size, least=0)
+    _require(name, "n", n, *ABOVE_0)
+
+
 # --- schedules ---
 
 
@@ -211,6 +223,9 @@ class Schedule:
     minibatch_size: int | None = _made_with(default=None)
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if field.init:
+                object.__setattr__(self, field.name, _plain(getattr(self, field.name)))
         if self.unit not in UNITS:
             raise RangeError(
                 f"{self._name}: unit should be one of {', '.join(map(repr, UNITS))}, but {show(self.unit)} came."
@@ -251,6 +266,8 @@ class Schedule:
     def __getitem__(self, count: int) -> float:
         require_count(self._name, "the count in brackets", count, least=0)
         return self.at(int(count))
+
+    __iter__ = None  # or a loop over it would never end
 
     def now(self, counts: Counts) -> float:
         """The number when a learner has seen so much."""
@@ -298,6 +315,13 @@ class Schedule:
         return f"{_short(count)} {self.unit if count == 1 else _PLURAL[self.unit]}"
 
 
+def _plain(value: Any) -> Any:
+    """Lists as tuples, which do not change, and NumPy's numbers as Python's, which do not widen what they multiply."""
+    if isinstance(value, list | tuple):
+        return tuple(map(_plain, value))
+    return value.item() if isinstance(value, numpy.generic) else value
+
+
 _COUNTED = {"sample": "samples", "minibatch": "minibatches", "sweep": "sweeps"}
 _PLURAL = {"sample": "samples", "minibatch": "minibatches", "sweep": "sweeps"}
 
@@ -314,9 +338,7 @@ def _short(value: float) -> str:
 
 
 def _literal(value: Any) -> str:
-    """A number, text or list as Python writes it; NumPy's numbers as if they were Python's."""
-    if isinstance(value, numpy.generic):
-        value = value.item()
+    """A number, text or list as Python writes it."""
     if isinstance(value, list | tuple):
         inside = ", ".join(map(_literal, value))
         return f"[{inside}]" if isinstance(value, list) else f"({inside}{',' if len(value) == 1 else ''})"
@@ -375,7 +397,6 @@ class Steps(Schedule):
             )
         if not given:
             raise RangeError(f"{self._name}: values should hold a number at least, but the list is empty.")
-        object.__setattr__(self, "values", _unchanging(given))
         pairs = [v if isinstance(v, list | tuple) else (1, v) for v in given]
         if len({isinstance(v, list | tuple) for v in given}) > 1:
             raise DtypeError(f"{self._name}: values should be numbers or pairs, but {show(given)} mixes the two.")
@@ -419,10 +440,6 @@ class Steps(Schedule):
         ]
         parts = [f"{self._told(value)} for {self._span(count)}" for count, value in runs[:-1]]
         return ", then ".join([*parts, self._told(runs[-1][1])])
-
-
-def _unchanging(values: Any) -> tuple:
-    return tuple(tuple(v) if isinstance(v, list) else v for v in values)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -858,7 +875,7 @@ def as_schedule(name: str, argument: str, value: Any, words: tuple = AT_LEAST_0)
     """A number or a schedule as a schedule; an error of ``name`` where it is neither, or leaves the limits."""
     if is_number(value):
         _require(name, argument, value, *words)
-        return Constant(value.item() if isinstance(value, numpy.generic) else value)
+        return Constant(value)
     if not isinstance(value, Schedule):
         hint = ", made by learning_parameter_schedule, say" if isinstance(value, list | tuple) else ""
         raise DtypeError(f"{name}: {argument} should be a number or a schedule{hint}, but {show(value)} came.")
@@ -874,17 +891,21 @@ def as_schedule(name: str, argument: str, value: Any, words: tuple = AT_LEAST_0)
 
 def _steps(name: str, values: Any, minibatch_size: int | None, epoch_size: int | None, words: tuple) -> Schedule:
     """A number, a list or pairs as a schedule; errors are those of the constructor ``name``."""
-    if isinstance(values, Schedule):
-        made = values
-    elif is_number(values):
-        if epoch_size is not None:
-            require_count(name, "epoch_size", epoch_size)
-        made = Constant(values, minibatch_size=minibatch_size)
-    else:
+    if epoch_size is not None:
+        require_count(name, "epoch_size", epoch_size)
+    made = values
+    if not isinstance(values, Schedule):
+        kind, options = (Constant, {}) if is_number(values) else (Steps, {"epoch_size": epoch_size})
         try:
-            made = Steps(values, epoch_size=epoch_size, minibatch_size=minibatch_size)
+            made = kind(values, minibatch_size=minibatch_size, **options)
         except (DtypeError, RangeError) as error:
-            raise type(error)(str(error).replace(Steps.__name__, name, 1)) from None
+            raise type(error)(str(error).replace(kind.__name__, name, 1)) from None
+    else:
+        made = values if minibatch_size is None else values.meant_for(minibatch_size)
+        if epoch_size not in (None, made.epoch_size) or minibatch_size not in (None, made.minibatch_size):
+            raise RangeError(
+                f"{name}: {values!r} says itself what it counts and what it is meant for; give its numbers."
+            )
     return as_schedule(name, "the schedule", made, words)
 
 
@@ -1116,6 +1137,8 @@ def _call(function: ast.expr, arguments: list[ast.expr], keywords: list[ast.keyw
     name = _last_name(function)
     given = [_read(argument) for argument in arguments]
     named = {keyword.arg: _read(keyword.value) for keyword in keywords}
+    if len(named) < len(keywords):
+        raise RangeError(f"parse: {name} is given the same argument twice; leave one out.")
     if name == "exp" and len(given) == 1 and not named:
         return math.exp(_arithmetic(given[0]))
     if name not in CONSTRUCTORS:

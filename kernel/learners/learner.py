@@ -14,7 +14,7 @@ from ..creation import tensor
 from ..errors import DeviceError, DtypeError, GradError, RangeError, ShapeError, UnknownSizeError, show
 from ..functional import abs as absolute
 from ..functional import maximum, minimum, sign
-from ..op import is_float, spell
+from ..op import DEFAULT_FLOAT, HALF, Kind, is_float, spell
 from ..parameter import Waiting
 from ..schedules import (
     AT_LEAST_0,
@@ -30,7 +30,7 @@ from ..schedules import (
 )
 from ..tape import no_grad, serials
 from ..tensor import Tensor, _is_read_only, _wrap
-from ..xp import Device, Generator, default_generator, send
+from ..xp import Generator, default_generator, send
 from .rule import Program, Rule
 
 CLIPS = ("value", "norm", "global norm")
@@ -356,55 +356,70 @@ class RuleLearner(Learner):
     def _learn(self, gradients: dict[Tensor, Tensor], n: int | None, sweep_end: bool, are_means: bool) -> bool:
         counts, size = self.counts, n or 1
         hyper = self._hyper_now(counts, size)
-        rate = hyper["rate"]
-        if rate == 0 and not self.means:  # as CNTK has it; PyTorch's learners gather momentum meanwhile
+        if hyper["rate"] == 0 and not self.means:  # as CNTK has it; PyTorch's learners gather momentum meanwhile
             self._count(n, sweep_end)
             return False
-        arrays = [
-            (p, self._array(p), g._array if g._written is not p._written else g._array + 0)
-            for p, g in gradients.items()
-        ]
-        samples = 1 if self.means else size  # a threshold or a penalty is meant for a mean gradient
-        scale = self._sign * (1 if self.means == are_means else size if are_means else 1 / size)
-        now = {name: s.now(counts) for name, s in self._options.items() if name not in self._off}
-        extra: dict[str, float] = {}
-        if scale != 1 or (self._clip is not None and self._clip_by != "value"):
-            extra["scale"] = scale
-        if self._clip is not None:
-            largest = self._clip.now(counts) * samples
-            if self._clip_by == "value":
-                extra |= {"clip_low": -largest, "clip_high": largest}
-        if "l2" in now:
-            extra["l2"] = now["l2"] * samples
-        if "decay" in now:
-            extra["left"] = 1 - rate * now["decay"]
-        if "l1" in now:
-            extra["pull"] = rate * now["l1"] * samples
-        spread = now.get("noise", 0)
-        program = self._program(tuple(extra), bool(spread))
-        if self._clip is not None and self._clip_by != "value":
-            scales = _clipped(self._clip_by, [(p.device, g) for p, _, g in arrays], scale, largest)
-        numbers_at: dict[tuple, dict] = {}
-        for i, (p, w, g) in enumerate(arrays):
-            state = self._state(p, w)
+        options = self._options_now(counts, size, hyper["rate"], are_means)
+        spread = options.pop("noise", 0)
+        program = self._program(tuple(options), spread > 0)
+        scales = self._scales(gradients, counts, size, options)
+        values_at: dict[tuple, tuple] = {}
+        for p, g in gradients.items():
+            kind, state = p._kind, self._states.get(p)
+            if state is None or state.kind is not kind:
+                state = self._state(p)
             state.step += 1
-            key = (state.step, w.dtype, *state.memory.values())
-            numbers = numbers_at.get(key)
-            if numbers is None:
-                known = {**self._derived(hyper, w.dtype), **state.memory, "step": state.step}
-                numbers = numbers_at[key] = self.rule.numbers(**{name: known[name] for name in self.rule.asks})
-            if state.memory:
-                state.memory = {name: numbers[name] for name in state.memory}
-            device = p._kind.device
-            if "scale" in extra and self._clip is not None and self._clip_by != "value":
-                extra["scale"] = scales[i]
-            with device.guard():
-                noise = [self._noise(p, spread)] if spread else []
-                values = [extra[name] if name in extra else numbers[name] for name in program.numbers]
-                program.run(device.xp, [w, g, *noise, *state.arrays], values)
+            key = (state.step, kind, *state.memory.values()) if state.memory else (state.step, kind.dtype, kind.device)
+            found = values_at.get(key)
+            if found is None:
+                found = values_at[key] = self._values(program, kind, state, hyper, options)
+            values, state.memory = found
+            w = p._array
+            with kind.device.guard():
+                arrays = [w, g._array if g._written is not p._written else g._array.copy(), *state.arrays]
+                if spread:
+                    arrays.insert(2, self._noise(p, spread))
+                program.run(kind, arrays, (scales[p], *values[1:]) if scales else values)
             p._written[0] = next(serials)
         self._count(n, sweep_end)
         return True
+
+    def _options_now(self, counts: Counts, n: int, rate: float, are_means: bool) -> dict[str, float]:
+        """The numbers of what is done beside the rule; what is off has none."""
+        samples = 1 if self.means else n  # a threshold or a penalty is meant for a mean gradient
+        scale = self._sign * (1 if self.means == are_means else n if are_means else 1 / n)
+        now = {name: s.now(counts) for name, s in self._options.items() if name not in self._off}
+        numbers = {}
+        if scale != 1 or (self._clip is not None and self._clip_by != "value"):
+            numbers["scale"] = scale
+        if self._clip is not None and self._clip_by == "value":
+            numbers["clip_high"] = self._clip.now(counts) * samples
+            numbers["clip_low"] = -numbers["clip_high"]
+        if "l2" in now:
+            numbers["l2"] = now["l2"] * samples
+        if "decay" in now:
+            numbers["left"] = 1 - rate * now["decay"]
+        if "l1" in now:
+            numbers["pull"] = rate * now["l1"] * samples
+        if "noise" in now:
+            numbers["noise"] = now["noise"]
+        return numbers
+
+    def _scales(self, gradients: dict, counts: Counts, n: int, options: dict) -> dict[Tensor, Any]:
+        """By what each gradient is multiplied so that its norm is no larger than ``clip``; {} if that is off."""
+        if self._clip is None or self._clip_by == "value":
+            return {}
+        samples = 1 if self.means else n
+        return _shrinking(self._clip_by, gradients, options["scale"], self._clip.now(counts) * samples)
+
+    def _values(self, program: Program, kind: Kind, state: _State, hyper: dict, options: dict) -> tuple[list, dict]:
+        """(the numbers of the program, the next memory of the rule)."""
+        known = self._derived(hyper, kind.dtype) | state.memory | {"step": state.step}
+        numbers = self.rule.numbers(**{name: known[name] for name in self.rule.asks}) | options
+        values = [numbers[name] for name in program.numbers]
+        if kind.device.kind == "cpu":  # NumPy takes longer to convert a Python number than to use an array of one
+            values = [numpy.array(value, DEFAULT_FLOAT if kind.dtype == HALF else kind.dtype) for value in values]
+        return values, {name: numbers[name] for name in self.rule.memory}
 
     def _hyper_now(self, counts: Counts, n: int) -> dict[str, float]:
         """The hyperparameters of this update, for a minibatch of ``n`` samples."""
@@ -433,32 +448,26 @@ class RuleLearner(Learner):
             )
         return program
 
-    def _array(self, parameter: Tensor) -> Any:
-        """The parameter's own array, which is written to."""
-        if parameter in self._states:
-            return parameter._array
-        if _is_read_only(parameter):
-            raise GradError(
-                f"{self._name}: the memory of parameter {self._name_of(parameter)} cannot be written to; make it of a "
-                "copy, .clone()."
-            )
-        return parameter._array
-
-    def _state(self, parameter: Tensor, array: Any) -> _State:
+    def _state(self, parameter: Tensor) -> _State:
         """What is kept for a parameter: on its device and in its dtype, also when it has moved."""
-        state, device = self._states.get(parameter), parameter._kind.device
-        dtype = "float32" if array.dtype == "float16" else array.dtype
+        state, kind = self._states.get(parameter), parameter._kind
+        dtype = DEFAULT_FLOAT if kind.dtype == HALF else kind.dtype
         if state is None:
-            with device.guard():
-                arrays = [device.xp.full_like(array, value, dtype=dtype) for value in self._begin.values()]
-            state = self._states[parameter] = _State(0, dict(self.rule.memory), arrays, parameter._kind)
-        elif state.kind is not parameter._kind:
-            moved = [
-                send(old, state.kind.device, device) if state.kind.device is not device else old for old in state.arrays
-            ]
-            with device.guard():
+            if _is_read_only(parameter):
+                raise GradError(
+                    f"{self._name}: the memory of parameter {self._name_of(parameter)} cannot be written to; make it of "
+                    "a copy, .clone()."
+                )
+            with kind.device.guard():
+                begin, like = self._begin.values(), parameter._array
+                arrays = [kind.device.xp.full_like(like, value, dtype=dtype) for value in begin]
+            state = self._states[parameter] = _State(0, dict(self.rule.memory), arrays, kind)
+        elif state.kind is not kind:
+            before = state.kind.device
+            moved = [old if before is kind.device else send(old, before, kind.device) for old in state.arrays]
+            with kind.device.guard():
                 state.arrays = [old.astype(dtype) for old in moved]
-            state.kind = parameter._kind
+            state.kind = kind
         return state
 
     def _noise(self, parameter: Tensor, spread: float) -> Any:
@@ -502,7 +511,7 @@ class RuleLearner(Learner):
             take_counts()
             self._states.clear()
             for name, parameter in present.items():
-                kept = self._state(parameter, parameter._array)
+                kept = self._state(parameter)
                 kept.step = int(state[f"{name}.step"].item())
                 kept.memory = {key: state[f"{name}.{key}"].item() for key in self.rule.memory}
                 for key, array in zip(self.rule.state, kept.arrays, strict=True):
@@ -590,34 +599,26 @@ def _with_options(rule: type[Rule]) -> Callable:
     return formula
 
 
-def _norm_squared(device: Device, array: Any) -> Any:
-    """The sum of the squares, in double precision so that large gradients, which clipping is for, do not overflow."""
-    with device.guard():
-        wide = array.astype("float64")
+def _norm_squared(gradient: Tensor) -> Any:
+    """The sum of the squares, in double precision: large gradients, which clipping is for, must not overflow."""
+    with gradient.device.guard():
+        wide = gradient._array.astype("float64")
         return (wide * wide).sum()
 
 
-def _shrink(device: Device, squared: Any, largest: float, scale: float) -> Any:
-    """By what a gradient is to be multiplied: ``scale``, and what brings its norm down to ``largest``."""
-    xp = device.xp
-    with device.guard():
-        norm = xp.sqrt(squared) * math.fabs(scale)
-        return scale * (largest / xp.maximum(norm, largest)) if largest else 0 * norm
-
-
-def _clipped(by: str, gradients: list[tuple[Device, Any]], scale: float, largest: float) -> list:
-    """For each gradient by what it is to be multiplied, on its own device."""
-    squares = [_norm_squared(device, array) for device, array in gradients]
+def _shrinking(by: str, gradients: Mapping[Tensor, Tensor], scale: float, largest: float) -> dict[Tensor, Any]:
+    """For each parameter by what its gradient is to be multiplied: by ``scale``, and so that it is not too large."""
+    squares = {p: _norm_squared(g) for p, g in gradients.items()}
+    first = next(iter(gradients)).device
     if by == "global norm":
-        first = gradients[0][0]
-        total = squares[0]
-        for (device, _), square in zip(gradients[1:], squares[1:], strict=True):
-            total = total + (square if device is first else send(square, device, first))
-        squares = [total if device is first else send(total, first, device) for device, _ in gradients]
-    found = []
-    for (device, array), square in zip(gradients, squares, strict=True):
-        factor = _shrink(device, square, largest, scale)
-        found.append(factor.astype("float32" if array.dtype == "float16" else array.dtype))
+        total = sum(square if p.device is first else send(square, p.device, first) for p, square in squares.items())
+        squares = {p: total if p.device is first else send(total, first, p.device) for p in squares}
+    found = {}
+    for p, square in squares.items():
+        with p.device.guard():
+            size = p.device.xp.sqrt(square) * math.fabs(scale)
+            factor = scale * (largest / p.device.xp.maximum(size, largest)) if largest else 0 * size
+            found[p] = factor.astype(DEFAULT_FLOAT if p.dtype == HALF else p.dtype)
     return found
 
 
@@ -776,7 +777,7 @@ def clip_grad_norm_(parameters: Iterable, max_norm: float) -> float:
     name = "clip_grad_norm_"
     limit = as_schedule(name, "max_norm", max_norm).now(Counts())
     gradients = [p.grad for p in _named(name, parameters).values() if p.grad is not None]
-    norm = math.sqrt(sum(float(_norm_squared(g.device, g._array)) for g in gradients))
+    norm = math.sqrt(sum(float(_norm_squared(g)) for g in gradients))
     if not math.isfinite(norm):
         raise RangeError(f"{name}: the gradients hold {norm}; no factor makes them finite. Lower the learning rate.")
     if norm > limit:

@@ -74,7 +74,7 @@ def constant(value: Any, shape: tuple | None = None, dtype: Any = None, device: 
 
     >>> squares = kernel.constant(1e-6, shape=(2,))
     >>> squares.shape, squares + 1
-    ((2,), Composite() -> Tensor[2])
+    ((2,), Add() -> Tensor[2])
     """
     if is_number(value):
         made = full(shape or (), value, dtype=dtype or DEFAULT_FLOAT, device=device)

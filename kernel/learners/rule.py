@@ -16,12 +16,12 @@ from types import FunctionType
 from typing import Any, ClassVar
 
 from ..errors import DtypeError
-from ..op import HALF
+from ..op import DEFAULT_FLOAT, HALF, Kind
 from ..ops import elementwise, reduce
 from ..symbol import Entry, Node, Symbol, topological
 
 BLOCK = 2**16  # elements; in float32 four arrays of so many, and two for what is in between, are 1.5 MB
-KEPT_VIEWS = 256
+KEPT = 4096  # kinds of arrays for which a program stands ready
 
 
 class Rule:
@@ -85,12 +85,17 @@ class Program:
 
     Args:
         formula: of arrays and numbers, all by name; it returns the new values of ``targets``, in their order.
-        arrays: the names of the arrays, all of one shape.
+        arrays: the names of the arrays, all of one shape and dtype; the first is written to.
         targets: those of them that are written to.
         numbers: the names of the numbers.
         ones: those of them that are always 1: by which nothing is multiplied.
 
     A result is written over an array only when nobody reads any more what stands there.
+
+    >>> print(Program(lambda w, g, rate: (w - rate * g,), "wg", "w", ["rate"]).python)
+    def update(s1, w, g, rate):
+        multiply(rate, g, out=s1)
+        subtract(w, s1, out=w)
     """
 
     def __init__(
@@ -102,174 +107,159 @@ class Program:
         ones: Iterable[str] = (),
     ):
         self.arrays, self.targets, self.numbers = tuple(arrays), tuple(targets), tuple(numbers)
-        names = (*self.arrays, *self.numbers)
-        inputs = [_variable(name) for name in names]
-        given = {node.name: Symbol._of([Entry(node, 0)]) for node in inputs}
-        outputs = _without_ones(
-            [symbol._entries[0] for symbol in formula(**given)], {given[one]._entries[0] for one in ones}
-        )
-        self._outputs = _of_their_own([entry.node for entry in outputs], inputs)
+        inputs = {name: _variable(name) for name in (*self.arrays, *self.numbers)}
+        results = formula(**{name: Symbol._of([Entry(node, 0)]) for name, node in inputs.items()})
+        outputs = _without_ones([result._entries[0] for result in results], {Entry(inputs[name], 0) for name in ones})
+        self._outputs = _of_their_own([entry.node for entry in outputs], list(inputs.values()))
         self._order = [node for node in topological(self._outputs) if node.op is not None]
-        self._full = set(inputs[: len(self.arrays)])  # of the arrays' shape; everything else is one number
+        self._names = {node: name for name, node in inputs.items()}  # of every value: where it lies
+        self._full = {inputs[name] for name in self.arrays}  # shaped as the arrays; everything else is one number
         for node in self._order:
             if not _reduces(node) and any(x.node in self._full for x in _operands(node)):
                 self._full.add(node)
         # A mean looks at the whole array, so there can be no blocks then.
         self.is_blockwise = not any(map(_reduces, self._order))
-        self._slots = {node: place for place, node in enumerate(inputs)}
-        self._places = len(inputs)
-        self._scratch: list[int] = []
+        self.scratch: list[str] = []
         self._place(inputs)
-        self._views: dict[tuple, list] = {}
-        self._memory: dict[tuple, Any] = {}
-        self._kernels: dict[Any, Any] = {}
+        self._ready: dict[Kind, Callable] = {}
+        self._memory: dict[tuple, list] = {}
 
-    def _place(self, inputs: list[Node]) -> None:
-        """Decide into which slot each result is written."""
+    def _place(self, inputs: dict[str, Node]) -> None:
+        """Decide where each result is written."""
         last = {x.node: k for k, node in enumerate(self._order) for x in _operands(node)}
         last |= dict.fromkeys(self._outputs, len(self._order))
-        target_slots = [self.arrays.index(name) for name in self.targets]
-        final = dict(zip(self._outputs, target_slots, strict=True))
-        finished = {slot: self._order.index(node) for node, slot in final.items()}
-        owner: dict[int, Node | None] = {slot: inputs[slot] for slot in target_slots}
+        final = dict(zip(self._outputs, self.targets, strict=True))
+        finished = {name: self._order.index(node) for node, name in final.items()}
+        owner = {name: inputs[name] for name in self.targets}
 
-        def is_free(slot: int, k: int, node: Node) -> bool:
-            old = owner[slot]
-            end = -1 if old is None else last.get(old, -1)
-            places = [i for i, x in enumerate(node.inputs) if type(x) is Entry and x.node is old]
-            return end < k or (end == k and all(i in node.op.inplace for i in places))
+        def is_free(place: str, k: int, node: Node) -> bool:
+            end = last.get(owner[place], -1)
+            operands = [i for i, x in enumerate(node.inputs) if type(x) is Entry and x.node is owner[place]]
+            return end < k or (end == k and all(i in node.op.inplace for i in operands))
 
         for k, node in enumerate(self._order):
             if node not in self._full:
-                self._slots[node] = self._new_place()
+                self._names[node] = f"n{k}"
                 continue
-            # Its own target; else a target that waits for its new values; else scratch.
-            waiting = [slot for slot in target_slots if node not in final and last[node] <= finished[slot]]
+            # Over its own old values; or over those of an array that is still to get its new ones; or into scratch.
+            waiting = [name for name in self.targets if last[node] <= finished[name]]
             wished = [final[node]] if node in final else waiting
-            slot = next((s for s in (*wished, *self._scratch) if is_free(s, k, node)), None)
-            if slot is None:
-                slot = self._new_place()
-                self._scratch.append(slot)
-            owner[slot], self._slots[node] = node, slot
-        self._calls = [(node.op, node.attributes, *self._call(node)) for node in self._order]
-        self._copies = [(slot, self._slots[node]) for node, slot in final.items() if self._slots[node] != slot]
+            place = next((p for p in (*wished, *self.scratch) if is_free(p, k, node)), None)
+            if place is None:
+                place = f"s{len(self.scratch) + 1}"
+                self.scratch.append(place)
+            owner[place], self._names[node] = node, place
 
-    def _new_place(self) -> int:
-        self._places += 1
-        return self._places - 1
+    @property
+    def python(self) -> str:
+        """The program in Python, where ``multiply`` and the others are functions of the device's namespace."""
+        lines = [f"def update({', '.join((*self.scratch, *self.arrays, *self.numbers))}):"]
+        for k, node in enumerate(self._order):
+            operands = ", ".join(self._names[x.node] if type(x) is Entry else repr(x) for x in node.inputs)
+            call, place = _function_of(k, node), self._names[node]
+            lines.append(f"{call}({operands}, out={place})" if node in self._full else f"{place} = {call}({operands})")
+        found = (self._names[node] for node in self._outputs)
+        lines += [f"{name}[...] = {place}" for name, place in zip(self.targets, found, strict=True) if name != place]
+        return "\n    ".join(lines)
 
-    def _call(self, node: Node) -> tuple:
-        """(the operands: slots, or numbers in a tuple of one; the slot of the result; whether it is an array there)."""
-        operands = [self._slots[x.node] if type(x) is Entry else (x,) for x in node.inputs]
-        return operands, self._slots[node], node in self._full
-
-    def run(self, xp: Any, arrays: list, numbers: list) -> None:
-        """Compute, and write the targets.
-
-        Args:
-            xp: the namespace of the device.
-            arrays: of one shape and dtype, in the order of ``arrays``; in whatever order of memory.
-            numbers: in the order of ``numbers``; Python's, or arrays of one element.
-        """
-        if arrays[0].dtype == HALF:  # squares of small halves would be 0
-            wide = [array.astype("float32") for array in arrays]
-            self.run(xp, wide, numbers)
-            for name in self.targets:
-                place = self.arrays.index(name)
-                arrays[place][...] = wide[place]
-            return
-        compiled = self._kernel(xp, arrays[0].dtype)
-        if compiled is not None:
-            return compiled(*arrays, *numbers)
-        if arrays[0].size <= BLOCK or not self.is_blockwise:
-            return self._compute(xp, arrays, numbers)
-        for block in _blocks(arrays):
-            self._compute(xp, block, numbers)
-
-    def _compute(self, xp: Any, arrays: list, numbers: list) -> None:
-        slots = [*arrays, *numbers, *[None] * (self._places - len(arrays) - len(numbers))]
-        for place, view in zip(self._scratch, self._room(xp, arrays[0]), strict=True):
-            slots[place] = view
-        for call, operands, out, is_array in self._resolved(xp):
-            values = [slots[x] if type(x) is int else x[0] for x in operands]
-            if is_array:
-                result = call(*values, out=slots[out])
-                if result is not slots[out]:
-                    slots[out][...] = result
-            else:
-                slots[out] = call(*values)
-        for target, source in self._copies:
-            slots[target][...] = slots[source]
-
-    def _resolved(self, xp: Any) -> list[tuple]:
-        """The calls with the functions of this namespace."""
-        found = self._kernels.get(id(xp))
-        if found is None:
-            found = self._kernels[id(xp)] = [
-                (
-                    getattr(xp, op.function) if op.function else functools.partial(op.forward, xp, **attributes),
-                    *placed,
-                )
-                for op, attributes, *placed in self._calls
-            ]
-        return found
-
-    def _room(self, xp: Any, like: Any) -> list:
-        """Scratch arrays that lie in memory like ``like``: views of a few flat ones, kept for the next step."""
-        if not self._scratch:
-            return []
-        key = id(xp), like.dtype, like.shape, like.strides
-        found = self._views.get(key)
-        if found is None:
-            memory = self._memory.get(key[:2], ())
-            if not memory or memory[0].size < like.size:
-                if len(self._views) >= KEPT_VIEWS or memory:
-                    self._views.clear()
-                size = max(like.size, min(BLOCK, 2 * like.size))
-                memory = self._memory[key[:2]] = [xp.empty(size, like.dtype) for _ in self._scratch]
-            axes = sorted(range(like.ndim), key=lambda axis: -like.strides[axis])
-            back = sorted(range(like.ndim), key=axes.__getitem__)
-            shape = tuple(like.shape[axis] for axis in axes)
-            found = [flat[: like.size].reshape(shape).transpose(back) for flat in memory]
-            self._views[key] = found
-        return found
-
-    # --- one kernel for a GPU ---
-
-    def _kernel(self, xp: Any, dtype: Any) -> Callable | None:
-        """The whole program as one kernel, where the library makes kernels of C; None elsewhere."""
-        make = getattr(xp, "ElementwiseKernel", None)
-        source = self.source if make is not None and self.is_blockwise else None
-        if source is None:
-            return None
-        kernel = self._kernels.get((id(xp), dtype))
-        if kernel is None:
-            read = [name for name in self.arrays if name not in self.targets]
-            arguments = ", ".join(f"T x_{name}" for name in (*read, *self.numbers))
-            results = ", ".join(f"T x_{name}" for name in self.targets)
-            compiled = make(arguments, results, source, "update")
-            order = [self.arrays.index(name) for name in read], [self.arrays.index(name) for name in self.targets]
-
-            def kernel(*given: Any) -> None:
-                numbers = given[len(self.arrays) :]
-                compiled(*(given[k] for k in order[0]), *numbers, *(given[k] for k in order[1]))
-
-            self._kernels[id(xp), dtype] = kernel
-        return kernel
-
-    @functools.cached_property
-    def source(self) -> str | None:
+    @property
+    def c(self) -> str | None:
         """The program in C, for one element of type T; None if one of its operations has no text in C."""
-        if any(node.op.c is None or node.attributes for node in self._order):
+        if not self.is_blockwise or any(node.op.c is None or node.attributes for node in self._order):
             return None
-        named = {node: f"x_{node.name}" for node in self._slots if node.op is None}
+        named = {node: f"x_{name}" for node, name in self._names.items() if node.op is None}
         lines = []
         for k, node in enumerate(self._order):
             operands = (named[x.node] if type(x) is Entry else f"T({float(x)!r})" for x in node.inputs)
-            named[node] = f"t_{k}"
-            lines.append(f"T t_{k} = {node.op.c.format(*operands)};")
+            named[node] = f"t{k}"
+            lines.append(f"T t{k} = {node.op.c.format(*operands)};")
         lines += [f"x_{name} = {named[node]};" for name, node in zip(self.targets, self._outputs, strict=True)]
         return "\n".join(lines)
+
+    def run(self, kind: Kind, arrays: Iterable, numbers: Iterable) -> None:
+        """Compute, and write the targets.
+
+        Args:
+            kind: of the arrays.
+            arrays: in the order of ``arrays``, in whatever order of memory.
+            numbers: in the order of ``numbers``; Python's, or arrays of one element.
+        """
+        ready = self._ready.get(kind)
+        if ready is None:
+            if len(self._ready) >= KEPT:
+                self._ready.clear()
+            ready = self._ready[kind] = self._prepare(kind, arrays[0])
+        ready(*arrays, *numbers)
+
+    def _prepare(self, kind: Kind, like: Any) -> Callable:
+        """What is called with arrays of this kind, which lie in memory like the first."""
+        xp, dtype = kind.device.xp, kind.dtype
+        if dtype == HALF:  # squares of small halves would be 0
+            return self._widened(Kind.of(kind.shape, DEFAULT_FLOAT, kind.device))
+        if getattr(xp, "ElementwiseKernel", None) and self.c:
+            return self._kernel(xp)
+        namespace = {
+            _function_of(k, node): getattr(xp, node.op.function)
+            if node.op.function
+            else functools.partial(node.op.forward, xp, **node.attributes)
+            for k, node in enumerate(self._order)
+        }
+        exec(self.python, namespace)  # its text is made of our own names and numbers only
+        update = namespace["update"]
+        if like.size <= BLOCK or not self.is_blockwise:
+            return functools.partial(update, *self._room(xp, like))
+        return self._in_blocks(update, xp)
+
+    def _room(self, xp: Any, like: Any) -> list:
+        """Scratch arrays that lie in memory like ``like``: views of a few flat ones, which all kinds share."""
+        if not self.scratch:
+            return []
+        flat = self._memory.get((id(xp), like.dtype))
+        if flat is None or flat[0].size < like.size:
+            flat = [xp.empty(max(like.size, BLOCK), like.dtype) for _ in self.scratch]
+            self._memory[id(xp), like.dtype] = flat
+        axes = sorted(range(like.ndim), key=lambda axis: -like.strides[axis])
+        back = sorted(range(like.ndim), key=axes.__getitem__)
+        shape = tuple(like.shape[axis] for axis in axes)
+        return [memory[: like.size].reshape(shape).transpose(back) for memory in flat]
+
+    def _in_blocks(self, update: Callable, xp: Any) -> Callable:
+        def blockwise(*given: Any) -> None:
+            arrays, numbers = list(given[: len(self.arrays)]), given[len(self.arrays) :]
+            room: dict[tuple, list] = {}  # all blocks but the last are of one shape
+            for block in _blocks(arrays):
+                shape = block[0].shape
+                if shape not in room:
+                    room[shape] = self._room(xp, block[0])
+                update(*room[shape], *block, *numbers)
+
+        return blockwise
+
+    def _widened(self, kind: Kind) -> Callable:
+        def wide(*given: Any) -> None:
+            arrays, numbers = given[: len(self.arrays)], given[len(self.arrays) :]
+            singles = [array.astype(DEFAULT_FLOAT) for array in arrays]
+            self.run(kind, singles, numbers)
+            for name, array, single in zip(self.arrays, arrays, singles, strict=True):
+                if name in self.targets:
+                    array[...] = single
+
+        return wide
+
+    def _kernel(self, xp: Any) -> Callable:
+        """The whole program as one kernel of a GPU."""
+        read = [name for name in self.arrays if name not in self.targets]
+        arguments = ", ".join(f"T x_{name}" for name in (*read, *self.numbers))
+        results = ", ".join(f"T x_{name}" for name in self.targets)
+        kernel = xp.ElementwiseKernel(arguments, results, self.c, "update")
+        names = (*self.arrays, *self.numbers)
+        order = [names.index(name) for name in (*read, *self.numbers, *self.targets)]
+        return lambda *given: kernel(*(given[place] for place in order))
+
+
+def _function_of(k: int, node: Node) -> str:
+    """What the function of a step is called in the program's text."""
+    return node.op.function or f"{node.op.name}_{k}"
 
 
 def _variable(name: str) -> Node:
