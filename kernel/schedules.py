@@ -893,7 +893,6 @@ def _steps(name: str, values: Any, minibatch_size: int | None, epoch_size: int |
     """A number, a list or pairs as a schedule; errors are those of the constructor ``name``."""
     if epoch_size is not None:
         require_count(name, "epoch_size", epoch_size)
-    made = values
     if not isinstance(values, Schedule):
         kind, options = (Constant, {}) if is_number(values) else (Steps, {"epoch_size": epoch_size})
         try:
