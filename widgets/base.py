@@ -3,12 +3,32 @@
 A widget names its controls and gives four functions of their values:
 
     state(**values)  the mathematics, pure: tested without a browser
-    picture(state)   a PNG (bytes, see `Canvas`) or an inline SVG (text)
+    picture(state)   a PNG (bytes, see `Canvas`), several of them, or an inline SVG (text)
     alt(state)       the picture in one sentence, for readers who cannot see it
     status(state)    what has just happened in one sentence, spoken by screen readers
 
 The base class does the rest: sliders with a number field each, Reset, the keyboard, one lock, a box for errors and
 for what the functions print, and a still picture for places where no kernel runs.
+
+A widget may also give:
+
+    details(state)   numbers, a line each, below the sentence
+    formula(state)   trusted HTML on white above the picture: `style.term(text, colour)` underlines a term in the colour
+                     of its arrow
+    table(state)     (headings, rows): an HTML table below, the picture's text twin; the first cell names its row
+    code(state)      a line of Python, with a button that copies it
+    pointers(state)  parts of the picture that take the mouse: Pointer(axes, x="rate", y="momentum") writes the place
+                     pressed or dragged to into those controls, rounded to their steps (x or y alone: along one axis)
+    actions()        buttons: label → function from the controls' values to those that change
+
+Controls, all with a label and a value first: Slider, Number (no slider) and Player (a slider that plays, `interval` in
+milliseconds) go on with minimum, maximum, step; Slider(..., logarithmic=True) moves by factors of `step`. Choice and
+Several (checkboxes, the value is a tuple; `marks` may be [style.mark(i), ...]) go on with options. Text, Checkbox.
+Limits of numbers can be moved: `self._fields["step"].max = 12`.
+
+Two pictures side by side are two figures, each with its Canvas, 368 pixels wide: `picture` returns both PNGs, which
+stand one below the other where 752 pixels are not to be had (a page of 900 pixels leaves 464). A Pointer says on which
+of them its axes are: Pointer(axes, x="step", picture=1). A single figure shrinks: not too much in it.
 
 ipykernel calls us back in a thread of its own. So nothing here uses pyplot, and a widget's functions must not lean on
 what belongs to the main thread (a context variable such as no_grad, a current device).
@@ -19,172 +39,99 @@ from __future__ import annotations
 import contextlib
 import html
 import io
+import json
 import sys
 import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import ipywidgets
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from widgets import style
-from widgets.figure import figure_html, image_html, png_of_pixels
+from widgets.controls import Checkbox, Choice, Control, Number, Player, Several, Slider, Text
+from widgets.figure import Picture, figure_html, image_html, png_of_pixels
+
+__all__ = [
+    "LOOK_HERE",
+    "Canvas",
+    "Checkbox",
+    "Choice",
+    "Control",
+    "Interactive",
+    "Number",
+    "Player",
+    "Pointer",
+    "Several",
+    "Slider",
+    "Table",
+    "Text",
+]
 
 # One lock for all widgets: matplotlib's font cache and sys.stdout are shared by all of them.
 _lock = threading.RLock()
 
+# What the page gets with each widget: its style sheet, and the script that names elements, points and copies. An SVG's
+# elements of the class LOOK_HERE are scrolled into view.
+LOOK_HERE = "gradschool-look-here"
 _ARROW = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 18 18'%3E"
     "%3Cpath fill='white' d='M5 7l4 4 4-4 1 1-5 5-5-5z'/%3E%3C/svg%3E"
 )
-_STYLE_SHEET = """
-.gradschool-widget{max-width:752px;padding:4px 0 8px}
-.gradschool-widget .gradschool-title{font-weight:600;font-size:var(--jp-ui-font-size2,15px);margin:0 0 2px}
-.gradschool-widget .widget-label{color:var(--jp-ui-font-color0,inherit);text-align:left}
-.gradschool-widget .widget-html,.gradschool-widget .widget-html-content{height:auto;line-height:1.45}
-.gradschool-widget .gradschool-slider input{width:72px;flex:none}
-.gradschool-widget .gradschool-picture .widget-html-content{background:PAPER;border-radius:8px;
- overflow-x:auto;overflow-y:hidden}
-/* ipywidgets draws the arrow of a list in black, in the dark theme too. */
-[data-jp-theme-light=false] .gradschool-widget select{background-image:url("ARROW")}
-.gradschool-widget .gradschool-stale{opacity:.35}
-.gradschool-widget p{margin:0}
-.gradschool-widget .gradschool-status{margin-top:8px;font-size:var(--jp-content-font-size1,14px)}
-.gradschool-widget .gradschool-details p{white-space:pre-wrap}
-.gradschool-widget .gradschool-details{font-family:var(--jp-code-font-family,monospace);
- font-size:var(--jp-code-font-size,13px);overflow-x:auto}
-.gradschool-widget .gradschool-error{border-left:4px solid var(--jp-error-color1,#d32f2f);padding:4px 10px;margin:2px 0}
-.gradschool-widget .gradschool-printed{white-space:pre-wrap;margin:2px 0;padding:4px 10px;
- border-left:4px solid var(--jp-border-color1,#bdbdbd)}
-""".replace("PAPER", style.PAPER).replace("ARROW", _ARROW)
+_HERE = Path(__file__).parent
+_STYLE_SHEET = (
+    (_HERE / "page.css")
+    .read_text(encoding="utf-8")
+    .replace("PAPER", style.PAPER)
+    .replace("INK", style.INK)
+    .replace("ARROW", _ARROW)
+)
+_SCRIPT = (_HERE / "page.js").read_text(encoding="utf-8").replace("LOOK_HERE", LOOK_HERE)
+_COPY = (
+    '<button type="button" class="gradschool-copy jupyter-button" data-lm-suppress-shortcuts="true" '
+    'aria-label="Copy the code">Copy</button> <span class="gradschool-copied" aria-live="polite"></span>'
+)
 
-# ipywidgets cannot give a slider's handle an accessible name nor an element a role. Once the widget stands in the page,
-# this names each handle after the number field of its row, and makes the sentence a live region that stays in the page
-# while its text changes (screen readers do not announce a region that is itself new). A picture wider than its place
-# scrolls: it can be reached with Tab and moved with the arrow keys, and what it points out comes into view.
-LOOK_HERE = "gradschool-look-here"
-_NAME_ELEMENTS = """
-const root=this.closest('.gradschool-widget');
-const name=()=>{
- root.setAttribute('role','group');
- root.setAttribute('aria-label',root.querySelector('.gradschool-title').textContent);
- for(const row of root.querySelectorAll('.gradschool-slider')){
-  const handle=row.querySelector('[role=slider]'),label=row.querySelector('label');
-  if(handle&&label)handle.setAttribute('aria-label',label.textContent);
- }
- for(const list of root.querySelectorAll('select'))
-  // or JupyterLab takes the arrow keys for its own
-  list.setAttribute('data-lm-suppress-shortcuts','true');
- for(const [place,role] of [['status','status'],['error-box','alert']]){
-  const region=root.querySelector('.gradschool-'+place+' .widget-html-content');
-  if(region)region.setAttribute('role',role);
- }
- const frame=root.querySelector('.gradschool-picture .widget-html-content');
- if(!frame)return;
- const scrolls=frame.scrollWidth>frame.clientWidth+1;
- const reachable={tabindex:'0',role:'region','aria-label':'picture, scrolls sideways',
-  'data-lm-suppress-shortcuts':'true'};
- for(const [attribute,value] of Object.entries(reachable))
-  if(scrolls)frame.setAttribute(attribute,value);else frame.removeAttribute(attribute);
- const shown=[...frame.querySelectorAll('.LOOK_HERE')].map(element=>element.getBoundingClientRect());
- if(scrolls&&shown.length){
-  const left=Math.min(...shown.map(box=>box.left)),right=Math.max(...shown.map(box=>box.right));
-  const place=frame.getBoundingClientRect();
-  frame.scrollLeft+=(left+right-place.left-place.right)/2;
- }
-};
-name();
-new MutationObserver(name).observe(root,{childList:true,subtree:true});
-new ResizeObserver(name).observe(root);
-""".replace("LOOK_HERE", LOOK_HERE)
+# A text twin of the picture: headings, and rows whose first cell is the row's heading.
+Table = tuple[Sequence[str], Sequence[Sequence[Any]]]
 
 
 @dataclass(frozen=True)
-class Slider:
-    """A number between two limits: a slider, and beside it the field that names it. Whole if all four numbers are."""
+class Pointer:
+    """A part of the picture that takes the mouse: pressing or dragging on `axes` writes where into the controls named.
 
-    label: str
-    value: float
-    minimum: float
-    maximum: float
-    step: float
+    >>> figure, axes = style.subplots()
+    >>> _ = axes.set(xlim=(1e-4, 1), xscale="log", ylim=(0, 2))
+    >>> [round(float(value), 4) for value in Pointer(axes, x="rate", y="momentum").at(0.5, 0.25).values()]
+    [0.01, 0.5]
+    """
 
-    def build(self, label: dict[str, str]) -> tuple[ipywidgets.Widget, ipywidgets.Widget]:
-        """(the widget whose `value` is the control's, the widget to lay out), its label in the given style."""
-        whole = all(isinstance(number, int) for number in (self.value, self.minimum, self.maximum, self.step))
-        limits = {"value": self.value, "min": self.minimum, "max": self.maximum, "step": self.step}
-        field = (ipywidgets.BoundedIntText if whole else ipywidgets.BoundedFloatText)(
-            **limits, description=self.label, style=label, layout=ipywidgets.Layout(width="auto", flex="0 0 auto")
-        )
-        slider = (ipywidgets.IntSlider if whole else ipywidgets.FloatSlider)(
-            **limits, readout=False, layout=ipywidgets.Layout(width="auto", flex="1 1 80px", margin="2px 12px")
-        )
-        decimals = len(f"{self.step:.10f}".rstrip("0").partition(".")[2])
+    axes: Axes
+    x: str | None = None
+    y: str | None = None
+    # Which, where there are several.
+    picture: int = 0
 
-        # A browser's slider says 1.0999999999999996 for 1.1: the field gets the number that is meant. The slider gets
-        # what is typed, but no echo of its own value, which would pull the handle back while it is dragged.
-        def from_slider(change: Any) -> None:
-            if abs(change["new"] - field.value) > 1e-9:
-                field.value = round(change["new"], decimals)
+    def at(self, across: float, up: float) -> dict[str, float]:
+        """The controls' values at a place, given as fractions of the axes' width and height; any scale will do."""
+        place = self.axes.transAxes.transform((across, up))
+        return {
+            name: float(value)
+            for name, value in zip((self.x, self.y), self.axes.transData.inverted().transform(place), strict=True)
+            if name is not None
+        }
 
-        def from_field(change: Any) -> None:
-            if abs(change["new"] - slider.value) > 1e-9:
-                slider.value = change["new"]
-
-        slider.observe(from_slider, names="value")
-        field.observe(from_field, names="value")
-        # A widget may move the limit of the field: the last step of what is shown now.
-        ipywidgets.dlink((field, "max"), (slider, "max"))
-        row = ipywidgets.HBox([field, slider], layout=ipywidgets.Layout(align_items="center"))
-        row.add_class("gradschool-slider")
-        return field, row
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One of several options: a list to open. `options` are texts, or (text, value) pairs."""
-
-    label: str
-    value: Any
-    options: Sequence[Any]
-
-    def build(self, label: dict[str, str]) -> tuple[ipywidgets.Widget, ipywidgets.Widget]:
-        field = ipywidgets.Dropdown(
-            options=self.options, value=self.value, description=self.label, style=label, layout=_FIELD
-        )
-        return field, field
-
-
-@dataclass(frozen=True)
-class Text:
-    """One line to type."""
-
-    label: str
-    value: str
-
-    def build(self, label: dict[str, str]) -> tuple[ipywidgets.Widget, ipywidgets.Widget]:
-        field = ipywidgets.Text(value=self.value, description=self.label, style=label, layout=_FIELD)
-        return field, field
-
-
-@dataclass(frozen=True)
-class Checkbox:
-    """Yes or no."""
-
-    label: str
-    value: bool
-
-    def build(self, label: dict[str, str]) -> tuple[ipywidgets.Widget, ipywidgets.Widget]:
-        field = ipywidgets.Checkbox(value=self.value, description=self.label, indent=False)
-        return field, field
-
-
-Control = Slider | Choice | Text | Checkbox
-
-_FIELD = {"width": "auto"}
+    def box(self) -> list[Any]:
+        """Which picture, the axes' left, top, right and bottom as fractions of it, and the mouse's shape there."""
+        box = self.axes.get_position()
+        cursor = "crosshair" if self.x and self.y else "ew-resize" if self.x else "ns-resize"
+        edges = (box.x0, 1 - box.y1, box.x1, 1 - box.y0)
+        return [self.picture, *(round(float(edge), 5) for edge in edges), cursor]
 
 
 class Canvas:
@@ -283,8 +230,8 @@ class Interactive:
         """The mathematics: a pure function of the controls. A ValueError is shown to the student as it is written."""
         raise NotImplementedError(f"{type(self).__name__} must define state(**values).")
 
-    def picture(self, state: Any) -> bytes | str:
-        """A PNG as bytes or an SVG as text."""
+    def picture(self, state: Any) -> Picture:
+        """A PNG as bytes, several of them, or an SVG as text."""
         raise NotImplementedError(f"{type(self).__name__} must define picture(state).")
 
     def alt(self, state: Any) -> str:
@@ -299,6 +246,22 @@ class Interactive:
         """The numbers behind the sentence, one line each; none unless the widget says so."""
         return ""
 
+    def formula(self, state: Any) -> str:
+        """What is computed, as HTML above the picture; none unless the widget says so."""
+        return ""
+
+    def table(self, state: Any) -> Table | None:
+        """The picture's text twin: headings, and rows that begin with their name; none unless the widget says so."""
+        return None
+
+    def code(self, state: Any) -> str:
+        """The Python that does what is seen, ready to copy; none unless the widget says so."""
+        return ""
+
+    def pointers(self, state: Any) -> Sequence[Pointer]:
+        """The parts of the picture that take the mouse; none unless the widget says so."""
+        return ()
+
     def actions(self) -> Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]]:
         """Buttons: label → function from the controls' values to those that change. Reset comes by itself."""
         return {}
@@ -306,28 +269,36 @@ class Interactive:
     def __init__(self) -> None:
         self._controls = dict(self.controls())
         # Labels of one width, that of the longest, so that the fields stand in a column.
-        longest = max(len(control.label) for control in self._controls.values())
-        label = {"description_width": f"{8 * longest + 8}px"}
+        longest = max(_width(control.label) for control in self._controls.values())
+        label = {"description_width": f"{longest + 8}px"}
         built = {name: control.build(label) for name, control in self._controls.items()}
         self._fields = {name: field for name, (field, _) in built.items()}
-        self._picture, self._status, self._details, self._error = (ipywidgets.HTML() for _ in range(4))
-        for element, name in (
-            (self._picture, "picture"),
-            (self._status, "status"),
-            (self._details, "details"),
-            (self._error, "error-box"),
-        ):
+        names = ("error-box", "formula", "picture", "status", "table", "details")
+        elements = [ipywidgets.HTML() for _ in names]
+        for element, name in zip(elements, names, strict=True):
             element.add_class(f"gradschool-{name}")
+        self._error, self._formula, self._picture, self._status, self._table, self._details = elements
+        self._code = ipywidgets.HTML()
+        code = ipywidgets.HBox([self._code, ipywidgets.HTML(_COPY)], layout={"flex_flow": "row wrap"})
+        code.add_class("gradschool-code")
+        # Where the mouse has been, from the page; emptied when that is drawn.
+        self._pointed = ipywidgets.Text(layout={"display": "none"})
+        self._pointed.add_class("gradschool-pointed")
+        self._pointed.observe(self._point, names="value")
+        self._pointers: Sequence[Pointer] = ()
+        # What a widget does not have takes no place.
+        self._optional = {self._formula: self._formula, self._table: self._table, self._code: code}
         buttons = []
         for label, action in {**self.actions(), "Reset": lambda values: self.defaults}.items():
             button = ipywidgets.Button(description=label, layout=ipywidgets.Layout(width="auto"))
             button.on_click(lambda _, action=action: self.set(**action(self.values)))
             buttons.append(button)
         head = ipywidgets.HTML(
-            f'<style onload="{html.escape(_NAME_ELEMENTS, quote=True)}">{_STYLE_SHEET}</style>'
+            f'<style onload="{html.escape(_SCRIPT, quote=True)}">{_STYLE_SHEET}</style>'
             f'<p class="gradschool-title">{html.escape(self.title)}</p>'
         )
-        rows = [row for _, row in built.values()]
+        rows = [built[name][1] for name, control in self._controls.items() if not control.wide]
+        wide = [built[name][1] for name, control in self._controls.items() if control.wide]
         half = (len(rows) + 1) // 2
         # Two columns of controls in a wide notebook; in a narrow one the second wraps below the first.
         panel = ipywidgets.HBox(
@@ -335,10 +306,16 @@ class Interactive:
             layout={"flex_flow": "row wrap", "grid_gap": "0 32px"},
         )
         bar = ipywidgets.HBox(buttons, layout={"flex_flow": "row wrap"})
-        self.widget = ipywidgets.VBox([head, panel, bar, self._error, self._picture, self._status, self._details])
+        self.widget = ipywidgets.VBox(
+            [
+                *(head, panel, *wide, bar, self._error, self._formula, self._picture, self._status),
+                *(self._table, code, self._details),
+                *((self._pointed,) if type(self).pointers is not Interactive.pointers else ()),
+            ]
+        )
         self.widget.add_class("gradschool-widget")
         self._held = False
-        self._shown: tuple[bytes | str, str, str] | None = None
+        self._shown: tuple[Picture, str, str] | None = None
         self._show()
         for field in self._fields.values():
             field.observe(self._changed, names="value")
@@ -391,12 +368,25 @@ class Interactive:
             with contextlib.suppress(ValueError):
                 self._show()
 
+    def _point(self, change: Any) -> None:
+        if not change["new"]:
+            return
+        number, across, up = json.loads(change["new"])
+        try:
+            with _lock, contextlib.suppress(ValueError):
+                place = self._pointers[number].at(across, up)
+                self.set(**{name: self._controls[name].nearest(value) for name, value in place.items()})
+        finally:
+            self._pointed.value = ""
+
     def _show(self) -> None:
         with _lock, _prints() as printed:
             try:
                 state = self.state(**self.values)
                 picture, alt, status = self.picture(state), self.alt(state), self.status(state)
-                details = self.details(state)
+                details, formula = self.details(state), self.formula(state)
+                table, code = self.table(state), self.code(state)
+                pointers = self.pointers(state)
             except Exception as error:
                 # An exception in a callback never reaches the cell: show it first, then raise it for caller and log.
                 sentence = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
@@ -405,10 +395,22 @@ class Interactive:
                 raise
             self._tell("", printed.text())
             self._picture.remove_class("gradschool-stale")
-            self._picture.value = image_html(picture, alt)
+            image = image_html(picture, alt)
+            if pointers:
+                boxes = html.escape(json.dumps([pointer.box() for pointer in pointers]), quote=True)
+                image = f'<div data-pointers="{boxes}">{image}</div>'
+            self._pointers = pointers
+            self._picture.value = image
             self._status.value = f"<p>{html.escape(status)}</p>"
             self._details.value = "".join(f"<p>{html.escape(line)}</p>" for line in details.splitlines())
+            self._fill(self._formula, formula)
+            self._fill(self._table, _table_html(table) if table else "")
+            self._fill(self._code, f"<pre>{html.escape(code)}</pre>" if code else "")
             self._shown = picture, alt, status
+
+    def _fill(self, element: ipywidgets.HTML, content: str) -> None:
+        element.value = content
+        self._optional[element].layout.display = None if content else "none"
 
     def _tell(self, error: str, printed: str) -> None:
         """Fill the box, or empty it."""
@@ -424,7 +426,7 @@ class Interactive:
         _, _, status = self._shown
         # A list says the chosen option's name, which its value (an index, say) need not tell.
         controls = ", ".join(
-            f"{self._controls[name].label} = {field.label if isinstance(field, ipywidgets.Dropdown) else field.value}"
+            f"{self._controls[name].label} = {getattr(field, 'label', field.value)}"
             for name, field in self._fields.items()
         )
         return f"{self.title}. {status} (Controls: {controls}.)"
@@ -440,3 +442,28 @@ class Interactive:
             "text/html": figure_html(picture, alt, caption),
             "text/plain": self.summary(),
         }
+
+
+def _width(label: str) -> int:
+    """About how many pixels a label needs.
+
+    >>> _width("rate"), _width("momentum")
+    (32, 82)
+    """
+    return sum(14 if letter in "mwMW" else 8 for letter in label)
+
+
+def _table_html(table: Table) -> str:
+    """
+    >>> _table_html((["learner", "loss"], [["sgd", 0.25]]))[:60]
+    '<table><thead><tr><th scope="col">learner</th><th scope="col'
+    """
+    headings, rows = table
+
+    def cells(row: Sequence[Any]) -> str:
+        name, *numbers = (html.escape(str(cell)) for cell in row)
+        return f'<th scope="row">{name}</th>' + "".join(f"<td>{number}</td>" for number in numbers)
+
+    head = "".join(f'<th scope="col">{html.escape(heading)}</th>' for heading in headings)
+    body = "".join(f"<tr>{cells(row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

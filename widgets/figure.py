@@ -6,7 +6,7 @@ import base64
 import html
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
@@ -18,6 +18,8 @@ CARD = f"background:{style.PAPER};color:{style.INK};border-radius:8px"
 FITTING = "max-width:100%;height:auto"
 # An SVG shrinks no further than this: its letters would be too small, so the box around it scrolls instead.
 SMALLEST_SCALE = 0.8
+# One PNG, several PNGs, or one SVG.
+Picture = bytes | str | Sequence[bytes]
 _WIDTH = re.compile(r'<svg[^>]*\swidth="([\d.]+)"')
 
 
@@ -38,11 +40,12 @@ def _shrinking(width: float) -> str:
     return f"width:{width:g}px;max-width:100%;min-width:{SMALLEST_SCALE * width:g}px;height:auto"
 
 
-def image_html(picture: bytes | str, alt: str) -> str:
+def image_html(picture: Picture, alt: str) -> str:
     """The picture of a live widget as one HTML element that carries its alternative text.
 
     A PNG (bytes) becomes an `<img>` of half as many CSS pixels as it has pixels; an SVG (text) stays inline, so that it
-    keeps the font of the page around it. Both lie on a white card.
+    keeps the font of the page around it. Both lie on a white card. Several PNGs stand side by side where there is room,
+    else one below the other.
 
     >>> image_html("<svg></svg>", "Two nodes and one arrow.")[:54]
     '<div role="img" aria-label="Two nodes and one arrow." '
@@ -50,6 +53,9 @@ def image_html(picture: bytes | str, alt: str) -> str:
     text = html.escape(alt, quote=True)
     if isinstance(picture, str):
         return f'<div role="img" aria-label="{text}" style="{CARD}">{picture}</div>'
+    if not isinstance(picture, bytes):
+        images = "".join(image_html(each, "") for each in picture)
+        return f'<div role="img" aria-label="{text}" style="{CARD};display:flex;flex-wrap:wrap">{images}</div>'
     # A PNG states its size in bytes 16 to 24.
     width, height = (int.from_bytes(picture[at : at + 4], "big") // style.PIXEL_RATIO for at in (16, 20))
     # decoding=sync: the next picture of a widget must not flash white while the browser decodes it.
@@ -59,7 +65,7 @@ def image_html(picture: bytes | str, alt: str) -> str:
     )
 
 
-def figure_html(picture: bytes | str, alt: str, caption: str) -> str:
+def figure_html(picture: Picture, alt: str, caption: str) -> str:
     """A picture for reading: `<figure>` with the picture and its caption below it.
 
     JupyterLab drops inline SVG from a saved notebook that has not been run yet but keeps `<img>`: an SVG becomes one.

@@ -129,6 +129,26 @@ def number(value: float, digits: int = 4, sign: bool = False) -> str:
     return f"{round(float(value), digits) + 0.0:{'+' if sign else ''}.{digits}f}".replace("-", "−")
 
 
+def mark(index: int) -> str:
+    """Colour and marker of `series(index)` as HTML, to stand before the line's name; on white, in a dark page too.
+
+    >>> mark(1)[-8:]
+    '■</span>'
+    """
+    sign = "●■▲◆▼✚✖"[index % len(MARKERS)]
+    look = f"color:{COLOURS[index % len(COLOURS)]};background:{PAPER};border-radius:4px;padding:0 3px"
+    return f'<span aria-hidden="true" style="{look}">{sign}</span>'
+
+
+def term(text: str, colour: str) -> str:
+    """A term of a formula as HTML, underlined in its colour: letters in ink read well, whatever the colour.
+
+    >>> term("g", VERMILLION)
+    '<span style="border-bottom:4px solid #D55E00">g</span>'
+    """
+    return f'<span style="border-bottom:4px solid {colour}">{text}</span>'
+
+
 def label_line_end(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
     """Write a line's name just right of its last point, in its colour: read sooner than a legend.
 

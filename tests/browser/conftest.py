@@ -342,7 +342,7 @@ class WidgetOnPage:
         return self.root.get_by_role("button", name=label, exact=True)
 
     def alt(self) -> str:
-        picture = self.root.locator(".gradschool-picture img, .gradschool-picture [role=img]")
+        picture = self.root.locator(".gradschool-picture img, .gradschool-picture [role=img]").first
         return picture.get_attribute("alt") or picture.get_attribute("aria-label")
 
     def seen(self) -> dict[str, str]:
@@ -350,7 +350,7 @@ class WidgetOnPage:
         picture = self.root.locator(".gradschool-picture img, .gradschool-picture svg")
         return {
             "alt": self.alt(),
-            "picture": picture.evaluate("element => element.src ?? element.outerHTML"),
+            "picture": picture.evaluate_all("all => all.map(element => element.src ?? element.outerHTML).join()"),
             "status": self.status(),
             "details": self.details(),
         }

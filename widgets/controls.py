@@ -1,0 +1,275 @@
+"""The controls of a widget: each is a description that builds its ipywidgets.
+
+`build` gives (the widget whose `value` is the control's, the widget to lay out). A `wide` control stands below the
+columns of the others. Numbers have `nearest`: what a place pointed at on the picture is rounded to.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import ipywidgets
+import traitlets
+
+Built = tuple[ipywidgets.Widget, ipywidgets.Widget]
+
+
+def _decimals(number: float) -> int:
+    return len(f"{number:.10f}".rstrip("0").partition(".")[2])
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number between two limits, in a field. Whole if all four numbers are."""
+
+    label: str
+    value: float
+    minimum: float
+    maximum: float
+    step: float
+    wide: ClassVar[bool] = False
+
+    @property
+    def whole(self) -> bool:
+        return all(isinstance(number, int) for number in (self.value, self.minimum, self.maximum, self.step))
+
+    def nearest(self, value: float) -> float:
+        """The value on the control's steps that is nearest.
+
+        >>> Number("rate", 0.1, 0.0, 1.0, 0.05).nearest(0.3333)
+        0.35
+        """
+        near = self.minimum + round((value - self.minimum) / self.step) * self.step
+        return near if self.whole else round(near, max(_decimals(self.minimum), _decimals(self.step)))
+
+    def _limits(self) -> dict[str, float]:
+        return {"value": self.value, "min": self.minimum, "max": self.maximum, "step": self.step}
+
+    def _field(self, label: dict[str, str]) -> ipywidgets.Widget:
+        field = (ipywidgets.BoundedIntText if self.whole else ipywidgets.BoundedFloatText)(
+            **self._limits(), description=self.label, style=label, layout={"width": "auto", "flex": "0 0 auto"}
+        )
+        field.add_class("gradschool-number")
+        return field
+
+    def build(self, label: dict[str, str]) -> Built:
+        field = self._field(label)
+        return field, ipywidgets.HBox([field])
+
+
+@dataclass(frozen=True)
+class Slider(Number):
+    """A number with a slider, and beside it the field that names it.
+
+    A logarithmic slider moves by factors: `step` is the factor, and what it gives is rounded to two digits.
+
+    >>> Slider("rate", 0.1, 1e-4, 10.0, 10**0.05, logarithmic=True).nearest(0.033333)
+    0.033
+    """
+
+    logarithmic: bool = False
+
+    def nearest(self, value: float) -> float:
+        return float(f"{value:.2g}") if self.logarithmic else super().nearest(value)
+
+    def _steps(self, one: float, other: float) -> float:
+        """How many of the slider's steps lie between two values."""
+        return abs(math.log(one / other, self.step) if self.logarithmic else (one - other) / self.step)
+
+    def _slider(self) -> ipywidgets.Widget:
+        options = {"readout": False, "layout": {"width": "auto", "flex": "1 1 80px", "margin": "2px 12px"}}
+        if not self.logarithmic:
+            return (ipywidgets.IntSlider if self.whole else ipywidgets.FloatSlider)(**self._limits(), **options)
+        low, high, step = (math.log10(number) for number in (self.minimum, self.maximum, self.step))
+        return ipywidgets.FloatLogSlider(value=self.value, min=low, max=high, step=step, **options)
+
+    def build(self, label: dict[str, str]) -> Built:
+        field, slider = self._field(label), self._slider()
+
+        # A browser's slider says 1.0999999999999996 for 1.1: the field gets the number that is meant. The slider gets
+        # what is typed, but no echo of its own value, which would pull the handle back while it is dragged. And what
+        # is typed between two steps stays, though the slider, which then stands at the nearest, tells where it stands.
+        def from_slider(change: Any) -> None:
+            end = [limit for limit in (field.min, field.max) if _same(change["new"], limit)]
+            if end or self._steps(change["new"], field.value) > _HALF:
+                field.value = end[0] if end else self.nearest(change["new"])
+
+        def from_field(change: Any) -> None:
+            if not _same(self.nearest(slider.value), change["new"]):
+                slider.value = change["new"]
+
+        slider.observe(from_slider, names="value")
+        field.observe(from_field, names="value")
+        # A widget may move the limits of the field: the last step of what is shown now.
+        scale = math.log10 if self.logarithmic else None
+        ipywidgets.dlink((field, "min"), (slider, "min"), scale)
+        ipywidgets.dlink((field, "max"), (slider, "max"), scale)
+        row = ipywidgets.HBox([field, slider], layout={"align_items": "center", "width": "100%"})
+        row.add_class("gradschool-slider")
+        if self.logarithmic:
+            row.add_class("gradschool-logarithmic")
+            # The arrow keys change the number's second digit, however small it is.
+            ipywidgets.dlink((field, "value"), (field, "step"), lambda value: 10 ** (math.floor(math.log10(value)) - 1))
+        return field, row
+
+
+@dataclass(frozen=True)
+class Player(Slider):
+    """A slider that plays: a button moves it by a step every so many milliseconds until its end."""
+
+    interval: int = 100
+    wide: ClassVar[bool] = True
+
+    def build(self, label: dict[str, str]) -> Built:
+        field, row = super().build(label)
+        # ipywidgets plays whole numbers only: it counts the steps.
+        play = ipywidgets.Play(interval=self.interval, show_repeat=False, layout={"flex": "0 0 auto"})
+
+        def measure(_change: Any = None) -> None:
+            play.max = round((field.max - field.min) / self.step)
+
+        def from_play(change: Any) -> None:
+            field.value = self.nearest(field.min + change["new"] * self.step)
+
+        def from_field(_change: Any = None) -> None:
+            step = round((field.value - field.min) / self.step)
+            if step != play.value:
+                # Moved by another hand: that is where it stays.
+                play.playing = False
+                play.value = step
+
+        measure()
+        from_field()
+        play.observe(from_play, names="value")
+        field.observe(measure, names=["min", "max"])
+        field.observe(from_field, names="value")
+        row.children = (field, play, *row.children[1:])
+        row.add_class("gradschool-player")
+        return field, row
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several options: a list to open. `options` are texts, or (text, value) pairs."""
+
+    label: str
+    value: Any
+    options: Sequence[Any]
+    wide: ClassVar[bool] = False
+
+    def build(self, label: dict[str, str]) -> Built:
+        field = ipywidgets.Dropdown(
+            options=self.options, value=self.value, description=self.label, style=label, layout=_FIELD
+        )
+        return field, field
+
+
+class _Chosen(ipywidgets.HBox):
+    """A row of checkboxes; `value` holds the options that are ticked, in the options' order."""
+
+    value = traitlets.Tuple()
+
+    def __init__(self, options: Sequence[tuple[str, Any]], marks: Sequence[str], **keywords: Any) -> None:
+        self._options = options
+        self._boxes = [
+            ipywidgets.Checkbox(
+                description=f"{mark} {html.escape(text)}" if mark else text,
+                description_allow_html=bool(mark),
+                indent=False,
+                layout={"width": "auto"},
+            )
+            for (text, _), mark in zip(options, marks or [""] * len(options), strict=True)
+        ]
+        self._moving = False
+        super().__init__(self._boxes, layout={"flex_flow": "row wrap", "grid_gap": "0 16px"}, **keywords)
+        for box in self._boxes:
+            box.observe(self._ticked, names="value")
+
+    @property
+    def label(self) -> str:
+        return ", ".join(text for text, value in self._options if value in self.value) or "none"
+
+    def _ticked(self, _change: Any) -> None:
+        if not self._moving:
+            self.value = tuple(value for (_, value), box in zip(self._options, self._boxes, strict=True) if box.value)
+
+    @traitlets.validate("value")
+    def _in_order(self, proposal: Any) -> tuple[Any, ...]:
+        known = [value for _, value in self._options]
+        for value in proposal["value"]:
+            if value not in known:
+                raise ValueError(f"there is no option {value!r}; there are {', '.join(map(str, known))}.")
+        return tuple(value for value in known if value in proposal["value"])
+
+    @traitlets.observe("value")
+    def _tick(self, change: Any) -> None:
+        self._moving = True
+        try:
+            for (_, value), box in zip(self._options, self._boxes, strict=True):
+                box.value = value in change["new"]
+        finally:
+            self._moving = False
+
+
+@dataclass(frozen=True)
+class Several:
+    """Any of several options: checkboxes in a row that wraps; the value is a tuple of those ticked.
+
+    `options` are texts, or (text, value) pairs; `marks` may give each a sign of its own, as HTML (`style.mark`).
+    """
+
+    label: str
+    value: tuple[Any, ...]
+    options: Sequence[Any]
+    marks: Sequence[str] = ()
+    wide: ClassVar[bool] = True
+
+    def build(self, label: dict[str, str]) -> Built:
+        options = [option if isinstance(option, tuple) else (option, option) for option in self.options]
+        field = _Chosen(options, self.marks)
+        field.value = tuple(self.value)
+        name = ipywidgets.Label(self.label, layout={"flex": "0 0 auto", "margin": "2px 12px 2px 2px"})
+        row = ipywidgets.HBox([name, field])
+        row.add_class("gradschool-several")
+        return field, row
+
+
+@dataclass(frozen=True)
+class Text:
+    """One line to type."""
+
+    label: str
+    value: str
+    wide: ClassVar[bool] = False
+
+    def build(self, label: dict[str, str]) -> Built:
+        field = ipywidgets.Text(value=self.value, description=self.label, style=label, layout=_FIELD)
+        return field, field
+
+
+@dataclass(frozen=True)
+class Checkbox:
+    """Yes or no."""
+
+    label: str
+    value: bool
+    wide: ClassVar[bool] = False
+
+    def build(self, label: dict[str, str]) -> Built:
+        field = ipywidgets.Checkbox(value=self.value, description=self.label, indent=False)
+        return field, field
+
+
+Control = Number | Choice | Several | Text | Checkbox
+
+_FIELD = {"width": "auto"}
+# Half a step, and a little for what floats lose.
+_HALF = 0.5 + 1e-6
+
+
+def _same(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
