@@ -63,6 +63,7 @@ from .sparse import SparseTensor, sparse_csr
 from .symbol import Symbol
 from .tape import enable_grad, is_grad_enabled, no_grad
 from .tensor import Tensor, grad
+from .trainer import Trainer
 from .version import __version__
 from .xp import Generator, devices, gpu_available, manual_seed, memory, stream, synchronise
 

@@ -7,11 +7,12 @@ Its parameters are its members. It does not change, apart from their values.
 from __future__ import annotations
 
 import collections
+import contextlib
 import copy
 import inspect
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy
@@ -368,6 +369,19 @@ class Function(Symbol):
         """
         single = _one_samples({node: array.shape for node, array in given.items()}, even)
         arrays = {node: array[None] if node in single else array for node, array in given.items()}
+        with self._passed(arrays, training, wrt) as (outputs, tensors):
+            gradients = [_host(g) for g in tensors]
+            found = [_host(y) for y in outputs]
+        if single:
+            found = self._without_batch(found)
+            gradients = [g[0] if node in single else g for node, g in zip(wrt, gradients, strict=True)]
+        return found, gradients
+
+    @contextlib.contextmanager
+    def _passed(
+        self, arrays: Mapping[Node, numpy.ndarray], training: bool, wrt: tuple[Node, ...] = ()
+    ) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+        """(outputs, gradients) of a pass, where they were computed: they are the executor's, and good inside alone."""
         with self._lock:
             executor = self._executor({node: array.shape for node, array in arrays.items()}, wrt, training)
             for node, array in arrays.items():
@@ -377,12 +391,7 @@ class Function(Symbol):
             if wrt:
                 ones = ones_like(outputs[0])
                 executor.backward([ones, *[None] * (len(outputs) - 1)])
-            gradients = [_host(executor.gradients[node][1]) for node in wrt]
-            found = [_host(y) for y in outputs]
-        if single:
-            found = self._without_batch(found)
-            gradients = [g[0] if node in single else g for node, g in zip(wrt, gradients, strict=True)]
-        return found, gradients
+            yield outputs, [executor.gradients[node][1] for node in wrt]
 
     def _executor(self, shapes: dict[Node, tuple], wrt: tuple[Node, ...], training: bool) -> Executor:
         """One for these shapes: an earlier one, if there is one."""

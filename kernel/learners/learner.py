@@ -369,14 +369,15 @@ class RuleLearner(Learner):
             if state is None or state.kind is not kind:
                 state = self._state(p)
             state.step += 1
-            key = (state.step, kind, *state.memory.values()) if state.memory else (state.step, kind.dtype, kind.device)
+            key = (state.step, kind, *state.memory.values()) if state.memory else (state.step, kind)
             found = values_at.get(key)
             if found is None:
                 found = values_at[key] = self._values(program, kind, state, hyper, options)
             values, state.memory = found
-            w = p._array
             with kind.device.guard():
-                arrays = [w, g._array if g._written is not p._written else g._array.copy(), *state.arrays]
+                # A gradient that is the parameter itself, as some write a decay, must not change on the way.
+                gradient = g._array if g._written is not p._written else g._array.copy()
+                arrays = [p._array, gradient, *state.arrays]
                 if spread:
                     arrays.insert(2, self._noise(p, spread))
                 program.run(kind, arrays, (scales[p], *values[1:]) if scales else values)
@@ -455,8 +456,8 @@ class RuleLearner(Learner):
         if state is None:
             if _is_read_only(parameter):
                 raise GradError(
-                    f"{self._name}: the memory of parameter {self._name_of(parameter)} cannot be written to; make it of "
-                    "a copy, .clone()."
+                    f"{self._name}: the memory of parameter {self._name_of(parameter)} cannot be written to; make it "
+                    "of a copy, .clone()."
                 )
             with kind.device.guard():
                 begin, like = self._begin.values(), parameter._array
@@ -712,6 +713,16 @@ class Learners:
         if not ready:
             raise GradError("Learners.step: no parameter has a gradient; call backward() of the loss before step().")
         return any([learner.step(n_samples, sweep_end) for learner in ready])
+
+    def _share(self, gradients: dict[Tensor, Tensor], n: int, sweep_end: bool, are_means: bool) -> bool:
+        """Hand each learner the gradients of its own parameters."""
+        shares = [{p: gradients[p] for p in learner.parameters} for learner in self.learners]
+        return any(
+            [
+                learner._learn(share, n, sweep_end, are_means)
+                for learner, share in zip(self.learners, shares, strict=True)
+            ]
+        )
 
     def update(self, gradients: Mapping[Tensor, Any], n_samples: int, sweep_end: bool = False) -> bool:
         """An update of each learner by the gradients of its own parameters; see ``Learner.update``."""
