@@ -19,6 +19,7 @@ A widget may also give:
     code(state)      a line of Python, with a button that copies it
     pointers(state)  parts of the picture that take the mouse: Pointer(axes, x="rate", y="momentum") writes the place
                      pressed or dragged to into those controls, rounded to their steps (x or y alone: along one axis)
+    follow(moved, values)  the controls that follow the one that moved, and their values: linked numbers
     actions()        buttons: label → function from the controls' values to those that change
 
 Controls, all with a label and a value first: Slider, Number (no slider) and Player (a slider that plays, `interval` in
@@ -42,7 +43,7 @@ import io
 import json
 import sys
 import threading
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -262,6 +263,10 @@ class Interactive:
         """The parts of the picture that take the mouse; none unless the widget says so."""
         return ()
 
+    def follow(self, moved: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Controls that say the same in another unit as the one that moved: their values now; none unless it says so."""
+        return {}
+
     def actions(self) -> Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]]:
         """Buttons: label → function from the controls' values to those that change. Reset comes by itself."""
         return {}
@@ -317,8 +322,8 @@ class Interactive:
         self._held = False
         self._shown: tuple[Picture, str, str] | None = None
         self._show()
-        for field in self._fields.values():
-            field.observe(self._changed, names="value")
+        for name, field in self._fields.items():
+            field.observe(lambda change, name=name: self._changed(name), names="value")
 
     @property
     def values(self) -> dict[str, Any]:
@@ -347,6 +352,8 @@ class Interactive:
             try:
                 for name, value in values.items():
                     self._fields[name].value = value
+                for name in values:
+                    self._follow(name, values)
             finally:
                 self._held = False
             self._show()
@@ -360,10 +367,21 @@ class Interactive:
         """The sentence in the error box, as HTML; empty when all is well."""
         return self._error.value
 
-    def _changed(self, _change: Any) -> None:
+    def _follow(self, moved: str, given: Collection[str] = ()) -> None:
+        """Move what follows a control; what was given a value of its own keeps it."""
+        for name, value in self.follow(moved, self.values).items():
+            if name == moved or name not in given:
+                self._fields[name].value = value
+
+    def _changed(self, moved: str) -> None:
         with _lock:
             if self._held:
                 return
+            self._held = True
+            try:
+                self._follow(moved)
+            finally:
+                self._held = False
             # A refused value is an answer, not an accident: the box shows it and the student goes on.
             with contextlib.suppress(ValueError):
                 self._show()
@@ -425,9 +443,10 @@ class Interactive:
         """The widget in words: its title, its sentence, its controls."""
         _, _, status = self._shown
         # A list says the chosen option's name, which its value (an index, say) need not tell.
+        said = {name: getattr(field, "label", field.value) for name, field in self._fields.items()}
         controls = ", ".join(
-            f"{self._controls[name].label} = {getattr(field, 'label', field.value)}"
-            for name, field in self._fields.items()
+            f"{self._controls[name].label} = {(' + '.join(value) or 'none') if isinstance(value, tuple) else value}"
+            for name, value in said.items()
         )
         return f"{self.title}. {status} (Controls: {controls}.)"
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import ipywidgets
-import traitlets
 
 Built = tuple[ipywidgets.Widget, ipywidgets.Widget]
 
@@ -168,53 +167,6 @@ class Choice:
         return field, field
 
 
-class _Chosen(ipywidgets.HBox):
-    """A row of checkboxes; `value` holds the options that are ticked, in the options' order."""
-
-    value = traitlets.Tuple()
-
-    def __init__(self, options: Sequence[tuple[str, Any]], marks: Sequence[str], **keywords: Any) -> None:
-        self._options = options
-        self._boxes = [
-            ipywidgets.Checkbox(
-                description=f"{mark} {html.escape(text)}" if mark else text,
-                description_allow_html=bool(mark),
-                indent=False,
-                layout={"width": "auto"},
-            )
-            for (text, _), mark in zip(options, marks or [""] * len(options), strict=True)
-        ]
-        self._moving = False
-        super().__init__(self._boxes, layout={"flex_flow": "row wrap", "grid_gap": "0 16px"}, **keywords)
-        for box in self._boxes:
-            box.observe(self._ticked, names="value")
-
-    @property
-    def label(self) -> str:
-        return ", ".join(text for text, value in self._options if value in self.value) or "none"
-
-    def _ticked(self, _change: Any) -> None:
-        if not self._moving:
-            self.value = tuple(value for (_, value), box in zip(self._options, self._boxes, strict=True) if box.value)
-
-    @traitlets.validate("value")
-    def _in_order(self, proposal: Any) -> tuple[Any, ...]:
-        known = [value for _, value in self._options]
-        for value in proposal["value"]:
-            if value not in known:
-                raise ValueError(f"there is no option {value!r}; there are {', '.join(map(str, known))}.")
-        return tuple(value for value in known if value in proposal["value"])
-
-    @traitlets.observe("value")
-    def _tick(self, change: Any) -> None:
-        self._moving = True
-        try:
-            for (_, value), box in zip(self._options, self._boxes, strict=True):
-                box.value = value in change["new"]
-        finally:
-            self._moving = False
-
-
 @dataclass(frozen=True)
 class Several:
     """Any of several options: checkboxes in a row that wraps; the value is a tuple of those ticked.
@@ -229,11 +181,39 @@ class Several:
     wide: ClassVar[bool] = True
 
     def build(self, label: dict[str, str]) -> Built:
-        options = [option if isinstance(option, tuple) else (option, option) for option in self.options]
-        field = _Chosen(options, self.marks)
-        field.value = tuple(self.value)
+        # Never shown: it keeps which are chosen, and the checkboxes follow it.
+        field = ipywidgets.SelectMultiple(options=self.options, value=self.value)
+        names = [option[0] if isinstance(option, tuple) else option for option in self.options]
+        boxes = [
+            ipywidgets.Checkbox(
+                number in field.index,
+                description=f"{mark} {html.escape(name)}" if mark else name,
+                description_allow_html=bool(mark),
+                indent=False,
+                layout={"width": "auto"},
+            )
+            for number, (name, mark) in enumerate(zip(names, self.marks or [""] * len(names), strict=True))
+        ]
+        moving = False
+
+        def from_box(_change: Any) -> None:
+            if not moving:
+                field.index = tuple(number for number, box in enumerate(boxes) if box.value)
+
+        def from_field(change: Any) -> None:
+            nonlocal moving
+            moving = True
+            try:
+                for number, box in enumerate(boxes):
+                    box.value = number in change["new"]
+            finally:
+                moving = False
+
+        for box in boxes:
+            box.observe(from_box, names="value")
+        field.observe(from_field, names="index")
         name = ipywidgets.Label(self.label, layout={"flex": "0 0 auto", "margin": "2px 12px 2px 2px"})
-        row = ipywidgets.HBox([name, field])
+        row = ipywidgets.HBox([name, ipywidgets.HBox(boxes, layout={"flex_flow": "row wrap", "grid_gap": "0 16px"})])
         row.add_class("gradschool-several")
         return field, row
 

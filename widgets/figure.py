@@ -55,7 +55,8 @@ def image_html(picture: Picture, alt: str) -> str:
         return f'<div role="img" aria-label="{text}" style="{CARD}">{picture}</div>'
     if not isinstance(picture, bytes):
         images = "".join(image_html(each, "") for each in picture)
-        return f'<div role="img" aria-label="{text}" style="{CARD};display:flex;flex-wrap:wrap">{images}</div>'
+        beside = f"{CARD};display:flex;flex-wrap:wrap;justify-content:space-evenly"
+        return f'<div role="img" aria-label="{text}" style="{beside}">{images}</div>'
     # A PNG states its size in bytes 16 to 24.
     width, height = (int.from_bytes(picture[at : at + 4], "big") // style.PIXEL_RATIO for at in (16, 20))
     # decoding=sync: the next picture of a widget must not flash white while the browser decodes it.
