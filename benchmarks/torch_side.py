@@ -14,6 +14,8 @@ from .workloads import (
     DENSE,
     HIDDEN,
     IMAGE,
+    LEARNERS,
+    MILLION,
     RATE,
     SEQUENCE,
     Step,
@@ -24,6 +26,8 @@ from .workloads import (
     samples,
     sequences,
 )
+
+FUSED = ("SGD", "Adam", "AdamW", "Adagrad")  # those of which PyTorch has one kernel for the whole update
 
 
 class LastOutput(nn.Module):
@@ -122,6 +126,22 @@ def workloads(device: str, tuned: bool = False) -> dict[str, Callable[..., Step]
 
         return prepare
 
+    def update(name: str, options: dict) -> Callable[[], Step]:
+        def prepare() -> Step:
+            params = [nn.Parameter(torch.tensor(array, device=device)) for array in arrays(*MILLION)]
+            for p, gradient in zip(params, arrays(*MILLION), strict=True):
+                p.grad = torch.tensor(gradient, device=device)
+            fused = {"fused": True} if tuned and name in FUSED else {}
+            optimizer = getattr(torch.optim, name)(params, **options, **fused)
+
+            def step() -> list:
+                optimizer.step()
+                return params
+
+            return step
+
+        return prepare
+
     return {
         "a": one_sample,
         "b raw": lambda: raw(torch, device=device),
@@ -131,6 +151,7 @@ def workloads(device: str, tuned: bool = False) -> dict[str, Callable[..., Step]
         "g": guided_tour,
         "h rnn": recurrent(nn.RNN, 1),
         "h lstm": recurrent(nn.LSTM, 4),
+        **{name: update(*learner) for name, learner in LEARNERS.items()},
     }
 
 

@@ -12,17 +12,19 @@ g        conv 5x5x32 pad 2 relu, max pool 3 stride 2, conv 3x3x48 relu, max pool
          dropout 0.5, 10, on 28x28, batch 256, SGD with momentum 0.9
 h rnn    32 steps of 32 numbers -> tanh RNN 64, its last output -> 10, batch 32, SGD
 h lstm   the same with an LSTM
+i …      one update of 20 parameters of 250x200, a million numbers, by each learner; no pass forward or backward
 
-All but a end in the cross-entropy of class labels. In b raw both sides update the parameters by hand. In the others the
-kernel's side is functions (linear, conv2d, relu, cross_entropy, …) and an update by hand; PyTorch's is what its users
-type: nn.Sequential of layers, nn.CrossEntropyLoss, optim.SGD. Both start from the same numbers and do the same
-arithmetic, which a test compares; so the kernel's recurrent side adds the two biases that PyTorch's has.
+All but a and i end in the cross-entropy of class labels. In b raw both sides update the parameters by hand. In the
+others the kernel's side is functions (linear, conv2d, relu, cross_entropy, …) and its learners; PyTorch's is what its
+users type: nn.Sequential of layers, nn.CrossEntropyLoss, its optimizers. Both start from the same numbers and do the
+same arithmetic, which a test compares; so the kernel's recurrent side adds the two biases that PyTorch's has.
 
-"Tuned" means, for the kernel, the environment of kernel.tuning.settings(); for PyTorch the same environment, and images
-and convolutions in its channels_last layout.
+"Tuned" means, for the kernel, the environment of kernel.tuning.settings(); for PyTorch the same environment, images and
+convolutions in its channels_last layout, and in i the fused kernel, where an optimizer has one.
 
 A workload is a function that prepares everything and returns a step: a function of no argument that does one forward
-pass, one backward pass and one update, and returns the parameters. That of g takes the rate of its dropout.
+pass, one backward pass and one update (of i the update alone), and returns the parameters. That of g takes the rate of
+its dropout.
 """
 
 from __future__ import annotations
@@ -61,7 +63,33 @@ TARGETS = {
     "g": [Target("tuned", "default", 0.75)],
     "h rnn": [Target("tuned", "default", 0.4)],
     "h lstm": [Target("tuned", "default", 1.1)],
+    "i sgd": [Target("typed", "default", 1.4)],
+    "i momentum": [Target("typed", "default", 0.95)],
+    "i nesterov": [],
+    "i adagrad": [],
+    "i rmsprop": [],
+    "i adadelta": [],
+    "i adam": [Target("typed", "default", 0.85)],
+    "i adamw": [],
+    "i adamax": [],
+    "i nadam": [],
+    "i radam": [],
 }
+# The learners of workload i, called alike by both sides.
+LEARNERS: dict[str, tuple[str, dict]] = {
+    "i sgd": ("SGD", {}),
+    "i momentum": ("SGD", {"momentum": 0.9}),
+    "i nesterov": ("SGD", {"momentum": 0.9, "nesterov": True}),
+    "i adagrad": ("Adagrad", {}),
+    "i rmsprop": ("RMSprop", {}),
+    "i adadelta": ("Adadelta", {}),
+    "i adam": ("Adam", {}),
+    "i adamw": ("AdamW", {}),
+    "i adamax": ("Adamax", {}),
+    "i nadam": ("NAdam", {}),
+    "i radam": ("RAdam", {}),
+}
+MILLION = ((250, 200),) * 20
 # How much of the eager step's time the executor's may take, both typed and both tuned, on one thread.
 GRAPH_TARGETS = {"b fused": 0.8, "e": 0.95, "f 64": 1.0, "f 1024": 1.0}
 # The sizes of the layers, the batch and the momentum of the workloads that are linear layers with relu between them.
