@@ -19,7 +19,7 @@ A widget may also give:
     code(state)      a line of Python, with a button that copies it
     pointers(state)  parts of the picture that take the mouse: Pointer(axes, x="rate", y="momentum") writes the place
                      pressed or dragged to into those controls, rounded to their steps (x or y alone: along one axis)
-    follow(moved, values)  the controls that follow the one that moved, and their values: linked numbers
+    follow(moved, values)  linked numbers: the controls that say the same as the one that moved, and their values now
     actions()        buttons: label → function from the controls' values to those that change
 
 Controls, all with a label and a value first: Slider, Number (no slider) and Player (a slider that plays, `interval` in
@@ -264,7 +264,7 @@ class Interactive:
         return ()
 
     def follow(self, moved: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Controls that say the same in another unit as the one that moved: their values now; none unless it says so."""
+        """The controls that say the same as the one that moved, in another unit, and their values; none by itself."""
         return {}
 
     def actions(self) -> Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]]:
@@ -352,11 +352,9 @@ class Interactive:
             try:
                 for name, value in values.items():
                     self._fields[name].value = value
-                for name in values:
-                    self._follow(name, values)
             finally:
                 self._held = False
-            self._show()
+            self._show(moved=values)
 
     def reset(self) -> None:
         """Put every control back to where it was at the start."""
@@ -367,24 +365,13 @@ class Interactive:
         """The sentence in the error box, as HTML; empty when all is well."""
         return self._error.value
 
-    def _follow(self, moved: str, given: Collection[str] = ()) -> None:
-        """Move what follows a control; what was given a value of its own keeps it."""
-        for name, value in self.follow(moved, self.values).items():
-            if name == moved or name not in given:
-                self._fields[name].value = value
-
     def _changed(self, moved: str) -> None:
         with _lock:
             if self._held:
                 return
-            self._held = True
-            try:
-                self._follow(moved)
-            finally:
-                self._held = False
             # A refused value is an answer, not an accident: the box shows it and the student goes on.
             with contextlib.suppress(ValueError):
-                self._show()
+                self._show(moved=[moved])
 
     def _point(self, change: Any) -> None:
         if not change["new"]:
@@ -397,9 +384,21 @@ class Interactive:
         finally:
             self._pointed.value = ""
 
-    def _show(self) -> None:
+    def _let_follow(self, moved: Collection[str]) -> None:
+        """Move what follows the controls that moved; a control that was moved itself stays."""
+        self._held = True
+        try:
+            for each in moved:
+                for name, value in self.follow(each, self.values).items():
+                    if name == each or name not in moved:
+                        self._fields[name].value = value
+        finally:
+            self._held = False
+
+    def _show(self, moved: Collection[str] = ()) -> None:
         with _lock, _prints() as printed:
             try:
+                self._let_follow(moved)
                 state = self.state(**self.values)
                 picture, alt, status = self.picture(state), self.alt(state), self.status(state)
                 details, formula = self.details(state), self.formula(state)

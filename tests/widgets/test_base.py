@@ -219,3 +219,41 @@ def test_importing_costs_nothing_and_nothing_uses_pyplot():
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+class Halves(Multiply):
+    """Two controls that say the same number."""
+
+    def controls(self):
+        return {"x": Slider("x", 1.0, -5.0, 5.0, 0.1), "half": Slider("half", 0.5, -2.5, 2.5, 0.1)}
+
+    def follow(self, moved, values):
+        return (
+            {"half": values["x"] / 2} if moved == "x" else {"x": min(2 * values["half"], 3.0), "half": values["half"]}
+        )
+
+    def state(self, *, x, half):
+        return Product(x)
+
+
+def test_controls_that_follow_another_move_with_it_whatever_moved_it():
+    widget = Halves()
+    widget._fields["x"].value = 3.0
+    assert widget.values == {"x": 3.0, "half": 1.5}
+    widget.set(half=0.25)
+    assert widget.values == {"x": 0.5, "half": 0.25}
+    assert "The product is 0.5." in widget.summary()
+    widget.set(half=0.25, x=4.0)
+    assert widget.values == {"x": 4.0, "half": 0.25}, "what is given stays as it is given"
+    widget.reset()
+    assert widget.values == widget.defaults
+
+
+def test_an_error_in_following_is_shown():
+    class Refuses(Halves):
+        def follow(self, moved, values):
+            raise ValueError("Halves: no.")
+
+    widget = Refuses()
+    widget._fields["x"].value = 2.0
+    assert "Halves: no." in widget.error
