@@ -33,6 +33,8 @@ class Everyday(RuleLearner):
     ``weight_decay`` is ``l2`` (added to the gradient), or ``decay`` where it is decoupled (taken from the weight).
     """
 
+    RESTS = False  # PyTorch's gather momentum meanwhile
+
     def __init__(
         self,
         params: Iterable,

@@ -306,6 +306,7 @@ class RuleLearner(Learner):
     """
 
     DECAYS: ClassVar[tuple[str, ...]] = ("momentum", "variance")
+    RESTS: ClassVar[bool] = True  # whether nothing changes while the rate is 0, the velocity neither
 
     def __init__(
         self,
@@ -356,8 +357,8 @@ class RuleLearner(Learner):
     def _learn(self, gradients: dict[Tensor, Tensor], n: int | None, sweep_end: bool, are_means: bool) -> bool:
         counts, size = self.counts, n or 1
         hyper = self._hyper_now(counts, size)
-        if hyper["rate"] == 0 and not self.means:  # as CNTK has it; PyTorch's learners gather momentum meanwhile
-            self._count(n, sweep_end)
+        if hyper["rate"] == 0 and self.RESTS:
+            self._count(n, sweep_end)  # or a rate that begins at 0 would never rise
             return False
         options = self._options_now(counts, size, hyper["rate"], are_means)
         spread = options.pop("noise", 0)
