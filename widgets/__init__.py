@@ -14,6 +14,7 @@ _HOMES = {
     "Interactive": "widgets.base",
     "Logits": "widgets.logits",
     "ModelTree": "widgets.model_tree",
+    "MomentumForms": "widgets.momentum_forms",
     "show": "widgets.figure",
     "subplots": "widgets.style",
 }

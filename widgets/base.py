@@ -20,7 +20,7 @@ A widget may also give:
     pointers(state)  parts of the picture that take the mouse: Pointer(axes, x="rate", y="momentum") writes the place
                      pressed or dragged to into those controls, rounded to their steps (x or y alone: along one axis)
     follow(moved, values)  linked numbers: the controls that say the same as the one that moved, and their values now
-    actions()        buttons: label → function from the controls' values to those that change
+    actions()        buttons: label → function from the controls' values to those that change; a ValueError is shown
 
 Controls, all with a label and a value first: Slider, Number (no slider) and Player (a slider that plays, `interval` in
 milliseconds) go on with minimum, maximum, step; Slider(..., logarithmic=True) moves by factors of `step`. Choice and
@@ -296,7 +296,7 @@ class Interactive:
         buttons = []
         for label, action in {**self.actions(), "Reset": lambda values: self.defaults}.items():
             button = ipywidgets.Button(description=label, layout=ipywidgets.Layout(width="auto"))
-            button.on_click(lambda _, action=action: self.set(**action(self.values)))
+            button.on_click(lambda _, action=action: self._press(action))
             buttons.append(button)
         head = ipywidgets.HTML(
             f'<style onload="{html.escape(_SCRIPT, quote=True)}">{_STYLE_SHEET}</style>'
@@ -320,10 +320,11 @@ class Interactive:
         )
         self.widget.add_class("gradschool-widget")
         self._held = False
+        self._moved: Collection[str] = ()
         self._shown: tuple[Picture, str, str] | None = None
         self._show()
-        for name, field in self._fields.items():
-            field.observe(lambda change, name=name: self._changed(name), names="value")
+        for field in self._fields.values():
+            field.observe(self._changed, names="value")
 
     @property
     def values(self) -> dict[str, Any]:
@@ -354,7 +355,8 @@ class Interactive:
                     self._fields[name].value = value
             finally:
                 self._held = False
-            self._show(moved=values)
+            self._moved = values
+            self._show()
 
     def reset(self) -> None:
         """Put every control back to where it was at the start."""
@@ -365,13 +367,23 @@ class Interactive:
         """The sentence in the error box, as HTML; empty when all is well."""
         return self._error.value
 
-    def _changed(self, moved: str) -> None:
+    def _changed(self, change: Any) -> None:
         with _lock:
             if self._held:
                 return
+            self._moved = [name for name, field in self._fields.items() if field is change["owner"]]
             # A refused value is an answer, not an accident: the box shows it and the student goes on.
             with contextlib.suppress(ValueError):
-                self._show(moved=[moved])
+                self._show()
+
+    def _press(self, action: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        with _lock, contextlib.suppress(ValueError):
+            try:
+                changes = action(self.values)
+            except ValueError as error:
+                self._tell(str(error), "")
+                raise
+            self.set(**changes)
 
     def _point(self, change: Any) -> None:
         if not change["new"]:
@@ -384,9 +396,9 @@ class Interactive:
         finally:
             self._pointed.value = ""
 
-    def _let_follow(self, moved: Collection[str]) -> None:
+    def _let_follow(self) -> None:
         """Move what follows the controls that moved; a control that was moved itself stays."""
-        self._held = True
+        moved, self._moved, self._held = self._moved, (), True
         try:
             for each in moved:
                 for name, value in self.follow(each, self.values).items():
@@ -395,10 +407,10 @@ class Interactive:
         finally:
             self._held = False
 
-    def _show(self, moved: Collection[str] = ()) -> None:
+    def _show(self) -> None:
         with _lock, _prints() as printed:
             try:
-                self._let_follow(moved)
+                self._let_follow()
                 state = self.state(**self.values)
                 picture, alt, status = self.picture(state), self.alt(state), self.status(state)
                 details, formula = self.details(state), self.formula(state)

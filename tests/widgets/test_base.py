@@ -257,3 +257,18 @@ def test_an_error_in_following_is_shown():
     widget = Refuses()
     widget._fields["x"].value = 2.0
     assert "Halves: no." in widget.error
+
+
+def test_a_button_that_refuses_says_why():
+    class Refuses(Multiply):
+        def actions(self):
+            def refuse(values):
+                raise ValueError(f"Refuses: {values['x']} is no good.")
+
+            return {"Refuse": refuse}
+
+    widget = Refuses()
+    before = widget.values
+    inside(widget, "Button", "Refuse")[0].click()
+    assert "Refuses: 1.0 is no good." in widget.error
+    assert widget.values == before
