@@ -19,6 +19,7 @@ from ..parameter import Waiting
 from ..schedules import (
     AT_LEAST_0,
     MOMENTUM,
+    Constant,
     Counts,
     Plateau,
     Schedule,
@@ -34,6 +35,7 @@ from ..xp import Generator, default_generator, send
 from .rule import Program, Rule
 
 CLIPS = ("value", "norm", "global norm")
+KEPT = 64  # sizes of minibatches for which the numbers of an update are kept
 
 
 class Learner:
@@ -52,6 +54,7 @@ class Learner:
         self._since = Counts()
         self._default_size = minibatch_size
         self._rate = self._as_rate(rate)
+        self._lasting: dict | None = None  # what stays the same from update to update; None until that is found out
 
     def _as_rate(self, rate: Any) -> Schedule:
         return as_schedule(self._name, "the learning rate", rate).meant_for(self._default_size)
@@ -79,7 +82,7 @@ class Learner:
 
     def reset_learning_rate(self, rate: Any) -> None:
         """Go on with another learning rate: a number, or a schedule that begins now."""
-        self._rate, self._since = self._as_rate(rate), self.counts
+        self._rate, self._since, self._lasting = self._as_rate(rate), self.counts, None
 
     def zero_grad(self) -> None:
         """Forget the gradients of its parameters."""
@@ -91,8 +94,7 @@ class Learner:
 
         Args:
             n_samples: of how many samples the loss was the mean. It may be left out where no hyperparameter is meant
-            for
-                a number of samples and no schedule counts samples.
+                for a number of samples and no schedule counts samples.
             sweep_end: whether the data have been gone through with this minibatch.
 
         A parameter without ``grad`` stays as it is. Raises GradError if none has one.
@@ -141,7 +143,7 @@ class Learner:
         given = {id(p): g for p, g in gradients.items()}
         missing = [name for name, p in self._named.items() if id(p) not in given]
         if missing or len(given) > len(self._named):
-            what = f"{', '.join(missing)} of its parameters is missing" if missing else "some belong to no parameter"
+            what = f"none came for {', '.join(missing)}" if missing else "some belong to no parameter"
             raise ShapeError(
                 f"{self._name}.update: a gradient for each of its {len(self._named)} parameters was expected, but "
                 f"{what}; a Learners of several hands each its own."
@@ -169,13 +171,15 @@ class Learner:
             yield f"the learning rate ({self._rate!r})"
 
     def _require_no_count(self) -> None:
+        if self._lasting is not None and (None, True) in self._lasting:  # as it was before
+            return
         for what in self._needs_samples():
             raise RangeError(
                 f"{self._name}.step: {what} needs to know how many samples the minibatch has; call step(n_samples)."
             )
 
     def _require_samples(self, method: str, n: Any) -> None:
-        if not is_number(n) or n != int(n):
+        if not is_number(n) or not float(n).is_integer():
             raise DtypeError(f"{self._name}.{method}: n_samples should be a whole number, but {show(n)} came.")
         if n < 1:
             raise RangeError(f"{self._name}.{method}: n_samples should be 1 or more, but {show(n)} came.")
@@ -267,7 +271,7 @@ class Learner:
 
         def take() -> None:
             self.samples, self.minibatches, self.sweeps = state["counts"].tolist()
-            self._rate, self._since = rate, Counts(*state["since"].tolist())
+            self._rate, self._since, self._lasting = rate, Counts(*state["since"].tolist()), None
             if isinstance(rate, Plateau):
                 rate.memory.update(zip(rate.memory, state["rate.memory"].tolist(), strict=True))
 
@@ -355,22 +359,24 @@ class RuleLearner(Learner):
     # --- one update ---
 
     def _learn(self, gradients: dict[Tensor, Tensor], n: int | None, sweep_end: bool, are_means: bool) -> bool:
-        counts, size = self.counts, n or 1
-        hyper = self._hyper_now(counts, size)
+        if self._lasting is None:
+            self._settle()
+        now = self._lasting.get((n, are_means)) or self._now(n or 1, are_means)
+        hyper, options, spread, program, values_at = now
         if hyper["rate"] == 0 and self.RESTS:
             self._count(n, sweep_end)  # or a rate that begins at 0 would never rise
             return False
-        options = self._options_now(counts, size, hyper["rate"], are_means)
-        spread = options.pop("noise", 0)
-        program = self._program(tuple(options), spread > 0)
-        scales = self._scales(gradients, counts, size, options)
-        values_at: dict[tuple, tuple] = {}
+        if self._is_steady:
+            self._lasting[n, are_means] = now
+        if self._asks_step:
+            values_at = {}
+        scales = self._scales(gradients, n or 1, options) if self._clip is not None else {}
         for p, g in gradients.items():
             kind, state = p._kind, self._states.get(p)
             if state is None or state.kind is not kind:
                 state = self._state(p)
             state.step += 1
-            key = (state.step, kind, *state.memory.values()) if state.memory else (state.step, kind)
+            key = (state.step, kind, *state.memory.values()) if self._asks_step else kind
             found = values_at.get(key)
             if found is None:
                 found = values_at[key] = self._values(program, kind, state, hyper, options)
@@ -385,6 +391,23 @@ class RuleLearner(Learner):
             p._written[0] = next(serials)
         self._count(n, sweep_end)
         return True
+
+    def _settle(self) -> None:
+        """Find out whether anything depends on how far training is; what does not is computed once."""
+        schedules = (self._rate, *self._hyper.values(), *self._options.values(), *([self._clip] if self._clip else []))
+        self._is_steady = all(isinstance(schedule, Constant) for schedule in schedules)
+        self._asks_step = "step" in self.rule.asks or bool(self.rule.memory)
+        self._lasting = {}
+
+    def _now(self, n: int, are_means: bool) -> tuple[dict, dict, float, Program, dict]:
+        """(hyperparameters, numbers of the options, spread of the noise, the program, its numbers by kind)."""
+        counts = self.counts
+        hyper = self._hyper_now(counts, n)
+        options = self._options_now(counts, n, hyper["rate"], are_means)
+        spread = options.pop("noise", 0)
+        if len(self._lasting) >= KEPT:
+            self._lasting.clear()
+        return hyper, options, spread, self._program(tuple(options), spread > 0), {}
 
     def _options_now(self, counts: Counts, n: int, rate: float, are_means: bool) -> dict[str, float]:
         """The numbers of what is done beside the rule; what is off has none."""
@@ -407,12 +430,12 @@ class RuleLearner(Learner):
             numbers["noise"] = now["noise"]
         return numbers
 
-    def _scales(self, gradients: dict, counts: Counts, n: int, options: dict) -> dict[Tensor, Any]:
+    def _scales(self, gradients: dict, n: int, options: dict) -> dict[Tensor, Any]:
         """By what each gradient is multiplied so that its norm is no larger than ``clip``; {} if that is off."""
-        if self._clip is None or self._clip_by == "value":
+        if self._clip_by == "value":
             return {}
         samples = 1 if self.means else n
-        return _shrinking(self._clip_by, gradients, options["scale"], self._clip.now(counts) * samples)
+        return _shrinking(self._clip_by, gradients, options["scale"], self._clip.now(self.counts) * samples)
 
     def _values(self, program: Program, kind: Kind, state: _State, hyper: dict, options: dict) -> tuple[list, dict]:
         """(the numbers of the program, the next memory of the rule)."""
