@@ -20,6 +20,7 @@ A widget may also give:
     pointers(state)  parts of the picture that take the mouse: Pointer(axes, x="rate", y="momentum") writes the place
                      pressed or dragged to into those controls, rounded to their steps (x or y alone: along one axis)
     follow(moved, values)  linked numbers: the controls that say the same as the one that moved, and their values now
+    unused(values)   the controls that make no difference beside the others' values now: they take no place
     actions()        buttons: label → function from the controls' values to those that change; a ValueError is shown
 
 Controls, all with a label and a value first: Slider, Number (no slider) and Player (a slider that plays, `interval` in
@@ -267,6 +268,10 @@ class Interactive:
         """The controls that say the same as the one that moved, in another unit, and their values; none by itself."""
         return {}
 
+    def unused(self, values: Mapping[str, Any]) -> Collection[str]:
+        """The controls that make no difference beside the others' values: they take no place; none by itself."""
+        return ()
+
     def actions(self) -> Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]]:
         """Buttons: label → function from the controls' values to those that change. Reset comes by itself."""
         return {}
@@ -294,7 +299,7 @@ class Interactive:
         # What a widget does not have takes no place.
         self._optional = {self._formula: self._formula, self._table: self._table, self._code: code}
         buttons = []
-        for label, action in {**self.actions(), "Reset": lambda values: self.defaults}.items():
+        for label, action in {**self.actions(), "Reset": lambda values: self._beginning()}.items():
             button = ipywidgets.Button(description=label, layout=ipywidgets.Layout(width="auto"))
             button.on_click(lambda _, action=action: self._press(action))
             buttons.append(button)
@@ -302,18 +307,19 @@ class Interactive:
             f'<style onload="{html.escape(_SCRIPT, quote=True)}">{_STYLE_SHEET}</style>'
             f'<p class="gradschool-title">{html.escape(self.title)}</p>'
         )
-        rows = [built[name][1] for name, control in self._controls.items() if not control.wide]
-        wide = [built[name][1] for name, control in self._controls.items() if control.wide]
+        self._rows = {name: row for name, (_, row) in built.items()}
+        rows = [self._rows[name] for name, control in self._controls.items() if not control.wide]
+        wide = [self._rows[name] for name, control in self._controls.items() if control.wide]
         half = (len(rows) + 1) // 2
         # Two columns of controls in a wide notebook; in a narrow one the second wraps below the first.
         panel = ipywidgets.HBox(
             [ipywidgets.VBox(column, layout={"flex": "1 1 300px"}) for column in (rows[:half], rows[half:]) if column],
             layout={"flex_flow": "row wrap", "grid_gap": "0 32px"},
         )
-        bar = ipywidgets.HBox(buttons, layout={"flex_flow": "row wrap"})
+        self._bar = ipywidgets.HBox(buttons, layout={"flex_flow": "row wrap"})
         self.widget = ipywidgets.VBox(
             [
-                *(head, panel, *wide, bar, self._error, self._formula, self._picture, self._status),
+                *(head, panel, *wide, self._bar, self._error, self._formula, self._picture, self._status),
                 *(self._table, code, self._details),
                 *((self._pointed,) if type(self).pointers is not Interactive.pointers else ()),
             ]
@@ -360,7 +366,7 @@ class Interactive:
 
     def reset(self) -> None:
         """Put every control back to where it was at the start."""
-        self.set(**self.defaults)
+        self.set(**self._beginning())
 
     @property
     def error(self) -> str:
@@ -411,7 +417,7 @@ class Interactive:
         with _lock, _prints() as printed:
             try:
                 self._let_follow()
-                state = self.state(**self.values)
+                state = self._state()
                 picture, alt, status = self.picture(state), self.alt(state), self.status(state)
                 details, formula = self.details(state), self.formula(state)
                 table, code = self.table(state), self.code(state)
@@ -430,12 +436,30 @@ class Interactive:
                 image = f'<div data-pointers="{boxes}">{image}</div>'
             self._pointers = pointers
             self._picture.value = image
-            self._status.value = f"<p>{html.escape(status)}</p>"
+            self._say(status)
             self._details.value = "".join(f"<p>{html.escape(line)}</p>" for line in details.splitlines())
             self._fill(self._formula, formula)
             self._fill(self._table, _table_html(table) if table else "")
             self._fill(self._code, f"<pre>{html.escape(code)}</pre>" if code else "")
+            unused = self.unused(self.values)
+            for name, row in self._rows.items():
+                row.layout.display = "none" if name in unused else None
             self._shown = picture, alt, status
+
+    # What a widget whose state has more to it than the controls does otherwise (`widgets.live`).
+
+    def _beginning(self) -> dict[str, Any]:
+        return self.defaults
+
+    def _state(self) -> Any:
+        return self.state(**self.values)
+
+    def _say(self, status: str) -> None:
+        self._status.value = f"<p>{html.escape(status)}</p>"
+
+    def _still(self) -> tuple[Picture, str, str]:
+        """Picture, alternative text and sentence for places where no kernel runs."""
+        return self._shown
 
     def _fill(self, element: ipywidgets.HTML, content: str) -> None:
         element.value = content
@@ -465,7 +489,7 @@ class Interactive:
         return self.summary()
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
-        picture, alt, status = self._shown
+        picture, alt, status = self._still()
         caption = f"{self.title}. {status} Run this cell to move the controls."
         return {
             **self.widget._repr_mimebundle_(),
