@@ -307,9 +307,9 @@ class Interactive:
             f'<style onload="{html.escape(_SCRIPT, quote=True)}">{_STYLE_SHEET}</style>'
             f'<p class="gradschool-title">{html.escape(self.title)}</p>'
         )
-        self._rows = {name: row for name, (_, row) in built.items()}
-        rows = [self._rows[name] for name, control in self._controls.items() if not control.wide]
-        wide = [self._rows[name] for name, control in self._controls.items() if control.wide]
+        self._places = {name: row for name, (_, row) in built.items()}
+        rows = [self._places[name] for name, control in self._controls.items() if not control.wide]
+        wide = [self._places[name] for name, control in self._controls.items() if control.wide]
         half = (len(rows) + 1) // 2
         # Two columns of controls in a wide notebook; in a narrow one the second wraps below the first.
         panel = ipywidgets.HBox(
@@ -442,7 +442,7 @@ class Interactive:
             self._fill(self._table, _table_html(table) if table else "")
             self._fill(self._code, f"<pre>{html.escape(code)}</pre>" if code else "")
             unused = self.unused(self.values)
-            for name, row in self._rows.items():
+            for name, row in self._places.items():
                 row.layout.display = "none" if name in unused else None
             self._shown = picture, alt, status
 

@@ -212,9 +212,9 @@ def test_a_mark_stands_before_its_option():
 def test_a_control_that_makes_no_difference_takes_no_place(widget):
     widget.unused = lambda values: ["start"] if "sgd" not in values["shown"] else []
     widget.set(shown=("lion",))
-    assert [name for name, row in widget._rows.items() if row.layout.display == "none"] == ["start"]
+    assert [name for name, row in widget._places.items() if row.layout.display == "none"] == ["start"]
     widget.reset()
-    assert widget._rows["start"].layout.display is None
+    assert widget._places["start"].layout.display is None
 
 
 def test_optional_parts_are_there_when_they_say_something(widget):
