@@ -10,11 +10,12 @@ import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.kernel.reference_learners import Plan, Reference, always
 
 import kernel
 from kernel import UnitType, layers
 from kernel.errors import RangeError
+from tests.kernel.every_learner import BY_SAMPLES, SHAPES, bits, some_gradients, some_parameters
+from tests.kernel.reference_learners import Plan, Reference, always
 
 PER_MINIBATCH, PER_SAMPLE = UnitType.minibatch, UnitType.sample
 
@@ -161,7 +162,6 @@ def test_an_epoch_size_counts_samples_per_minibatch_too() -> None:
 
 # Every option, at random, next to plain NumPy.
 RULES = ["sgd", "momentum_sgd", "nesterov", "adagrad", "rmsprop", "adadelta", "fsadagrad", "adam", "adamax"]
-SHAPES = [(3, 4), (5,), (), (2, 1, 3)]
 
 
 def pick(draw: numpy.random.Generator, *choices: Any) -> Any:
@@ -200,7 +200,7 @@ def planned(draw: numpy.random.Generator, low: float, high: float, can_stop: boo
     return plan, make
 
 
-@pytest.mark.parametrize("seed", range(45))
+@pytest.mark.parametrize("seed", range(30))
 @pytest.mark.parametrize("rule", RULES)
 def test_every_option_at_random(rule: str, seed: int) -> None:
     draw = numpy.random.default_rng([seed, RULES.index(rule)])
@@ -273,3 +273,254 @@ def test_every_option_at_random(rule: str, seed: int) -> None:
             for (parameter, g), gradient in zip(given.items(), gradients, strict=True):
                 assert (g == gradient).all(), "what was handed over is not written to"
                 assert parameter.value.dtype == dtype
+
+
+@pytest.mark.parametrize("name", BY_SAMPLES)
+@pytest.mark.parametrize("minibatch_size", [None, 0, 16])
+def test_a_rate_of_zero_changes_nothing(name: str, minibatch_size: int | None) -> None:
+    """Neither the parameters nor what the rule remembers; L1, noise and decay rest too. Only time goes on."""
+    parameters, twins = some_parameters(), some_parameters()
+    rate = kernel.learning_parameter_schedule([0.1, 0.0, 0.1], epoch_size=10)
+    options = {"minibatch_size": minibatch_size, "l2": 0.1, "l1": 0.1}
+    learner = BY_SAMPLES[name](parameters, rate, **options)
+    twin = BY_SAMPLES[name](twins, 0.1, **options)
+    assert learner.update(some_gradients(parameters, 0), 10) and twin.update(some_gradients(twins, 0), 10)
+    assert learner.learning_rate() == 0.0
+    before = bits(parameters)
+    assert learner.update(some_gradients(parameters, 1), 10) is False
+    assert bits(parameters) == before
+    assert (learner.samples, learner.minibatches) == (20, 2)
+    assert learner.update(some_gradients(parameters, 2), 10) and twin.update(some_gradients(twins, 2), 10)
+    if name != "fsadagrad":  # what it counts of the samples may go on
+        assert bits(parameters) == bits(twins)
+
+
+def test_a_warm_up_begins() -> None:
+    """Its first number is 0, and yet it rises."""
+    w = kernel.Parameter([1.0])
+    learner = kernel.sgd([w], kernel.schedules.WarmUp(0.4, 4))
+    done = [learner.update({w: kernel.ones(1)}, 1) for _ in range(6)]
+    assert done == [False] + [True] * 5
+    assert w.value[0] == pytest.approx(1 - 0.1 - 0.2 - 0.3 - 0.4 - 0.4)
+
+
+@pytest.mark.parametrize("name", BY_SAMPLES)
+def test_no_samples_no_update(name: str) -> None:
+    parameters = some_parameters()
+    learner = BY_SAMPLES[name](parameters)
+    before = bits(parameters)
+    for wrong in (0, -1, 1.5, math.nan, math.inf, "3", None, True, [3]):
+        with pytest.raises((RangeError, kernel.DtypeError)) as caught:
+            learner.update(some_gradients(parameters, 0), wrong)
+        message = str(caught.value)
+        assert message.endswith(".") and f"{name.split(',')[0]}.update: n_samples" in message, message
+    with pytest.raises(ValueError, match="n_samples"):
+        learner.update(some_gradients(parameters, 0), 0)
+    assert bits(parameters) == before and (learner.samples, learner.minibatches) == (0, 0)
+    assert learner.update(some_gradients(parameters, 0), numpy.float32(64)), "as the course calls it"
+    assert learner.samples == 64
+
+
+@pytest.mark.parametrize("name", BY_SAMPLES)
+@pytest.mark.parametrize("minibatch_size", [None, 0, 16])
+def test_step_takes_means(name: str, minibatch_size: int | None) -> None:
+    """step(n) on the gradient of a mean loss is update(sums, n)."""
+    parameters, twins = some_parameters(dtype="float64"), some_parameters(dtype="float64")
+    options = {"minibatch_size": minibatch_size, "l2": 0.1, "clip": 0.8, "clip_by": "norm"}
+    rate = kernel.learning_parameter_schedule([0.1, 0.05], epoch_size=100)
+    learner, twin = BY_SAMPLES[name](parameters, rate, **options), BY_SAMPLES[name](twins, rate, **options)
+    for i in range(6):
+        n = 20 + i
+        for p, g in some_gradients(parameters, i).items():
+            p.grad = kernel.tensor(g)
+        assert learner.step(n, sweep_end=i == 3)
+        assert twin.update({p: n * g for p, g in some_gradients(twins, i).items()}, n, i == 3)
+    for p, q in zip(parameters, twins, strict=True):
+        assert abs(p.value - q.value).max() < 1e-13
+    assert learner.counts == twin.counts == (135, 6, 1)
+
+
+@pytest.mark.parametrize("name", ["sgd", "momentum_sgd", "nesterov", "adagrad", "rmsprop"])
+def test_where_n_says_nothing_it_may_be_left_out(name: str) -> None:
+    parameters, twins = some_parameters(dtype="float64"), some_parameters(dtype="float64")
+    learner, twin = BY_SAMPLES[name](parameters), BY_SAMPLES[name](twins)
+    for i in range(5):
+        for p, q in zip(parameters, twins, strict=True):
+            p.grad = q.grad = kernel.tensor(some_gradients(parameters, i)[p])
+        assert learner.step() and twin.step(32)
+    for p, q in zip(parameters, twins, strict=True):
+        assert abs(p.value - q.value).max() < 1e-5, "but for the epsilon inside of the rule"
+    assert learner.minibatches == 5
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p: kernel.sgd(p, kernel.learning_rate_schedule(0.1, "sample")),
+        lambda p: kernel.sgd(p, kernel.learning_rate_schedule([0.1, 0.2], "minibatch", 100)),
+        lambda p: kernel.sgd(p, kernel.schedules.Cosine(0.1, 10, unit="sample")),
+        lambda p: kernel.sgd(p, 0.1, minibatch_size=16),
+        lambda p: kernel.momentum_sgd(p, 0.1, kernel.momentum_as_time_constant_schedule(300)),
+        lambda p: kernel.adam(p, 0.1, 0.9),
+        lambda p: kernel.fsadagrad(p, 0.1, 0.9),
+        lambda p: kernel.Adam(p, kernel.learning_rate_schedule(0.1, "sample")),
+    ],
+)
+def test_where_n_counts_it_is_asked_for(make: Any) -> None:
+    parameters = some_parameters()
+    learner = make(parameters)
+    for p, g in some_gradients(parameters, 0).items():
+        p.grad = kernel.tensor(g)
+    before = bits(parameters)
+    with pytest.raises(RangeError, match=r"step\(n_samples\)\.$"):
+        learner.step()
+    assert bits(parameters) == before and learner.minibatches == 0
+    assert learner.step(8) and learner.samples == 8
+
+
+def test_a_new_rate_begins_now() -> None:
+    w = kernel.Parameter([0.0])
+    learner = kernel.momentum_sgd([w], kernel.learning_rate_schedule([0.1, 0.2], "sample", 10), 0.5, unit_gain=False)
+    for _ in range(3):
+        learner.update({w: kernel.ones(1)}, 10)
+    assert learner.learning_rate() == 0.2
+    learner.reset_learning_rate(kernel.learning_rate_schedule([1.0, 2.0], "sample", 15))
+    seen = []
+    for _ in range(3):
+        seen.append(learner.learning_rate())
+        learner.update({w: kernel.zeros(1)}, 10)
+    assert seen == [1.0, 1.0, 2.0], "it counts from here"
+    assert learner.samples == 60, "the learner counts on"
+    velocity = 0.2 + 0.5 * (0.2 + 0.5 * 0.1)
+    assert w.value[0] == pytest.approx(-(0.1 + 0.25 + velocity * (1 + 0.5 + 0.25 + 0.125))), "the velocity stays"
+    learner.reset_learning_rate(7)
+    assert learner.learning_rate() == 7
+
+
+def test_a_rate_of_the_learner_is_what_the_learner_says() -> None:
+    """``minibatch_size`` is for numbers that do not say themselves what they are meant for."""
+    for rate, size, change in [
+        (0.5, None, 0.5 / 4),
+        (0.5, 8, 0.5 / 8),
+        (0.5, 0, 0.5 / 4),  # of the mean of four ones that came as their sum
+        (kernel.learning_parameter_schedule(0.5), 8, 0.5 / 8),
+        (kernel.learning_parameter_schedule(0.5, 2), 8, 0.5 / 2),
+        (kernel.learning_rate_schedule(0.5, "minibatch"), 8, 0.5 / 4),
+        (kernel.learning_parameter_schedule_per_sample(0.5), 8, 0.5),
+        (kernel.learning_parameter_schedule_per_sample(0.5), 0, 0.5),
+        (kernel.schedules.Cosine(0.5, 10), 8, 0.5 / 8),
+    ]:
+        w = kernel.Parameter([0.0])
+        learner = kernel.sgd([w], rate, minibatch_size=size)
+        learner.update({w: kernel.ones(1)}, 4)
+        assert w.value[0] == pytest.approx(-change, rel=1e-6), (rate, size)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(["momentum_sgd", "nesterov"]),
+    st.floats(0.01, 0.99),
+    st.integers(1, 64),
+    st.floats(1e-4, 1.0),
+    st.booleans(),
+)
+def test_forms_of_momentum_are_one(name: str, momentum: float, n: int, rate: float, unit_gain: bool) -> None:
+    """Momentum per minibatch, per sample, for k samples, by time constant; unit gain with rate / (1 - momentum)."""
+    forms = [
+        kernel.momentum_schedule(momentum),
+        kernel.momentum_schedule(momentum, minibatch_size=n),
+        kernel.momentum_schedule_per_sample(momentum ** (1 / n)),
+        kernel.momentum_as_time_constant_schedule(n / -math.log(momentum)),
+    ]
+    results = []
+    for form in forms:
+        for gain in (True, False):
+            w = kernel.Parameter(kernel.tensor([0.0, 0.5], dtype="float64"))
+            scaled = rate * (
+                1 / (1 - momentum) if gain and not unit_gain else 1 - momentum if unit_gain and not gain else 1
+            )
+            learner = getattr(kernel, name)([w], scaled, form, unit_gain=gain)
+            for i in range(5):
+                learner.update({w: numpy.array([1.0, i - 2.0])}, n)
+            results.append(w.value)
+    assert all(result == pytest.approx(results[0], rel=1e-9) for result in results)
+
+
+# Noise, clipping, L1.
+def test_noise_is_normal_and_ones_own() -> None:
+    size = 40_000
+    w = kernel.Parameter(kernel.zeros(size))
+    spread = kernel.learning_parameter_schedule([0.5, 0.0, 2.0], epoch_size=10)
+    learner = kernel.sgd([w], 0.1, noise=spread, generator=kernel.Generator(7))
+    changes = []
+    for _ in range(3):
+        before = w.value.copy()
+        learner.update({w: kernel.zeros(size)}, 10)
+        changes.append((w.value - before).astype("float64"))
+    for change, sd in ((changes[0], 0.5), (changes[2], 2.0)):
+        assert abs(change.mean()) < 5 * sd / math.sqrt(size)
+        assert change.std() == pytest.approx(sd, rel=5 / math.sqrt(2 * size))
+        z = change / change.std()
+        assert abs((z**3).mean()) < 5 * math.sqrt(6 / size) and abs((z**4).mean() - 3) < 5 * math.sqrt(24 / size)
+        assert (abs(z) < 1).mean() == pytest.approx(0.6827, abs=0.02)
+    assert not changes[1].any(), "a spread of 0 is no noise"
+    assert abs(numpy.corrcoef(changes[0], changes[2])[0, 1]) < 5 / math.sqrt(size)
+
+
+def test_noise_can_be_drawn_again_and_differs_by_parameter() -> None:
+    def run(seed: int) -> list[numpy.ndarray]:
+        parameters = [kernel.Parameter(kernel.zeros(50)), kernel.Parameter(kernel.zeros(50))]
+        learner = kernel.sgd(parameters, 0.1, noise=1.0, generator=kernel.Generator(seed))
+        for _ in range(2):
+            learner.update({p: kernel.zeros(50) for p in parameters}, 3)
+        return [p.value for p in parameters]
+
+    one, again, other = run(1), run(1), run(2)
+    assert all((a == b).all() for a, b in zip(one, again, strict=True))
+    assert (one[0] != one[1]).all() and (one[0] != other[0]).all()
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam"])
+def test_l1_pulls_to_nought_and_no_further(name: str) -> None:
+    w = kernel.Parameter([1.0, 0.004, -0.004, -1.0, 0.0])
+    learner = kernel.sgd([w], 0.1, l1=0.1) if name == "sgd" else kernel.Adam([w], lr=0.1, l1=0.1)
+    learner.update({w: kernel.zeros(5)}, 4)
+    assert w.value == pytest.approx([0.99, 0.0, 0.0, -0.99, 0.0])
+    assert not numpy.signbit(w.value[4])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["value", "norm", "global norm"]), st.floats(1e-3, 10), st.integers(1, 40), st.booleans(),
+    st.integers(0, 10**6),
+)  # fmt: skip
+def test_clipped_gradients_are_no_longer_than_that(by: str, most: float, n: int, means: bool, seed: int) -> None:
+    """For sums the threshold grows with n, as if each sample had its own; what is short enough passes unchanged."""
+    draw = numpy.random.default_rng(seed)
+    parameters = [kernel.Parameter(kernel.zeros(*shape, dtype="float64")) for shape in ((3, 2), (4,))]
+    gradients = {p: draw.normal(size=p.shape) * 10 ** draw.uniform(-2, 2) for p in parameters}
+    learner = kernel.sgd(parameters, kernel.learning_rate_schedule(1.0, "sample"), clip=most, clip_by=by,
+                         minibatch_size=0 if means else None)  # fmt: skip
+    learner.update(gradients, n)
+    seen = [-p.value / (1 if not means else n) for p in parameters]
+    given_ = [g / (n if means else 1) for g in gradients.values()]
+    limit = most * (1 if means else n)
+
+    def sizes(arrays: list) -> list[float]:
+        if by == "value":
+            return [float(abs(a).max()) for a in arrays]
+        norms = [float(numpy.sqrt((a**2).sum())) for a in arrays]
+        return norms if by == "norm" else [math.hypot(*norms)] * 2
+
+    for after, before, a, b in zip(sizes(seen), sizes(given_), seen, given_, strict=True):
+        assert after == pytest.approx(min(before, limit), rel=1e-9)
+        if before <= limit * (1 - 1e-9):
+            assert a == pytest.approx(b, rel=1e-12)
+        assert (numpy.sign(a) == numpy.sign(b)).all()
+
+
+def test_a_gradient_of_zero_is_clipped_to_zero() -> None:
+    for by in ("value", "norm", "global norm"):
+        w = kernel.Parameter([1.0, 2.0])
+        kernel.sgd([w], 0.1, clip=1.0, clip_by=by).update({w: kernel.zeros(2)}, 3)
+        assert (w.value == [1.0, 2.0]).all()
