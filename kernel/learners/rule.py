@@ -108,7 +108,7 @@ class Program:
     ):
         self.arrays, self.targets, self.numbers = tuple(arrays), tuple(targets), tuple(numbers)
         inputs = {name: _variable(name) for name in (*self.arrays, *self.numbers)}
-        results = formula(**{name: Symbol._of([Entry(node, 0)]) for name, node in inputs.items()})
+        results = formula(**{name: _symbol(node) for name, node in inputs.items()})
         outputs = _without_ones([result._entries[0] for result in results], {Entry(inputs[name], 0) for name in ones})
         self._outputs = _of_their_own([entry.node for entry in outputs], list(inputs.values()))
         self._order = [node for node in topological(self._outputs) if node.op is not None]
@@ -177,7 +177,7 @@ class Program:
         return "\n".join(lines)
 
     def run(self, kind: Kind, arrays: Iterable, numbers: Iterable) -> None:
-        """Compute, and write the targets.
+        """Compute, and write the targets; of empty arrays nothing is to be computed.
 
         Args:
             kind: of the arrays.
@@ -194,6 +194,8 @@ class Program:
     def _prepare(self, kind: Kind, like: Any) -> Callable:
         """What is called with arrays of this kind, which lie in memory like the first."""
         xp, dtype = kind.device.xp, kind.dtype
+        if 0 in kind.shape:
+            return lambda *_: None
         if dtype == HALF:  # squares of small halves would be 0
             return self._widened(Kind.of(kind.shape, DEFAULT_FLOAT, kind.device))
         if getattr(xp, "ElementwiseKernel", None) and self.c:
@@ -268,6 +270,10 @@ def _variable(name: str) -> Node:
     return node
 
 
+def _symbol(node: Node) -> Symbol:
+    return Symbol._of([Entry(node, 0)])
+
+
 def _without_ones(outputs: list[Entry], ones: set[Entry]) -> tuple[Entry, ...]:
     """The same outputs, computed without multiplying by those inputs."""
     replaced: dict[Entry, Entry] = {}
@@ -284,7 +290,7 @@ def _of_their_own(outputs: list[Node], inputs: list[Node]) -> list[Node]:
     own: list[Node] = []
     for node in outputs:
         copied = node in own or node in inputs
-        own.append(Symbol._of([Entry(node, 0)]).clone()._entries[0].node if copied else node)
+        own.append(Symbol._apply(elementwise.clone, (_symbol(node),), {})._entries[0].node if copied else node)
     return own
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from kernel.errors import DeviceError, DtypeError, FileError, GradError, ShapeError
+from kernel.errors import DeviceError, DtypeError, FileError, GradError, RangeError, ShapeError
 
-OURS = (ShapeError, DtypeError, DeviceError, GradError, FileError)
+OURS = (ShapeError, DtypeError, DeviceError, GradError, FileError, RangeError)
 
 
 def refused(call: Callable[[], Any], *words: str, error: Any = OURS) -> None:
