@@ -424,9 +424,7 @@ class Interactive:
                 pointers = self.pointers(state)
             except Exception as error:
                 # An exception in a callback never reaches the cell: show it first, then raise it for caller and log.
-                sentence = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-                self._tell(sentence, printed.text())
-                self._picture.add_class("gradschool-stale")
+                self._fail(error, printed.text())
                 raise
             self._tell("", printed.text())
             self._picture.remove_class("gradschool-stale")
@@ -464,6 +462,11 @@ class Interactive:
     def _fill(self, element: ipywidgets.HTML, content: str) -> None:
         element.value = content
         self._optional[element].layout.display = None if content else "none"
+
+    def _fail(self, error: Exception, printed: str = "") -> None:
+        """Show what went wrong; the last picture stays, but it is not that of the controls."""
+        self._tell(str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}", printed)
+        self._picture.add_class("gradschool-stale")
 
     def _tell(self, error: str, printed: str) -> None:
         """Fill the box, or empty it."""
