@@ -283,6 +283,11 @@ class Schedule:
         return dataclasses.replace(self, minibatch_size=minibatch_size) if self.minibatch_size is None else self
 
     @property
+    def memory(self) -> dict[str, float]:
+        """What it remembers beside its arguments: nothing, save that of a plateau."""
+        return {}
+
+    @property
     def code(self) -> str:
         """The line of Python that makes it; ``parse`` reads it.
 
@@ -707,6 +712,10 @@ class WarmUp(Schedule):
             text += "".join(f", {name}={_literal(value)}" for name, value in given.items())
         return text + ")"
 
+    @property
+    def memory(self) -> dict[str, float]:
+        return self.then.memory
+
     def meant_for(self, minibatch_size: int) -> Schedule:
         return WarmUp(
             self.then.meant_for(minibatch_size),
@@ -812,7 +821,7 @@ class Plateau(Schedule):
     better: str = "lower"
     lowest: float = 0.0
     cooldown: int = 0
-    memory: dict[str, float] = dataclasses.field(init=False, compare=False)
+    _memory: dict[str, float] = dataclasses.field(init=False, compare=False)
 
     def _check(self) -> None:
         self._number("value")
@@ -824,7 +833,11 @@ class Plateau(Schedule):
         if self.better not in ("lower", "higher"):
             raise RangeError(f'{self._name}: better should be "lower" or "higher", but {show(self.better)} came.')
         worst = math.inf if self.better == "lower" else -math.inf
-        object.__setattr__(self, "memory", {"value": self.value, "best": worst, "worse": 0, "resting": 0})
+        object.__setattr__(self, "_memory", {"value": self.value, "best": worst, "worse": 0, "resting": 0})
+
+    @property
+    def memory(self) -> dict[str, float]:
+        return self._memory
 
     def report(self, score: float) -> bool:
         """Take note of a score; returns whether the number was cut."""

@@ -17,7 +17,7 @@ import numpy
 from ..errors import DtypeError, RangeError, show
 from ..schedules import is_number, momentum_schedule_per_sample, require_count
 from . import rules
-from .learner import RuleLearner
+from .by_rule import RuleLearner
 from .rule import Rule
 
 __all__ = ["adadelta", "adagrad", "adam", "fsadagrad", "momentum_sgd", "nesterov", "rmsprop", "sgd"]

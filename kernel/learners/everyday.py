@@ -13,7 +13,7 @@ import numpy
 from ..errors import DtypeError, RangeError, show
 from ..schedules import Schedule, as_schedule
 from . import rules
-from .learner import RuleLearner
+from .by_rule import RuleLearner
 
 __all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "RAdam", "RMSprop"]
 

@@ -1,0 +1,374 @@
+"""Learners that apply a pure rule, and what can be done to a gradient before it and to a weight after it."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy
+
+from ..creation import tensor
+from ..errors import DtypeError, GradError, RangeError, show
+from ..functional import abs as absolute
+from ..functional import maximum, minimum, sign
+from ..op import DEFAULT_FLOAT, HALF, Kind
+from ..schedules import (
+    AT_LEAST_0,
+    MOMENTUM,
+    Constant,
+    Counts,
+    Schedule,
+    as_schedule,
+    effective_momentum,
+    effective_rate,
+    is_number,
+)
+from ..tape import serials
+from ..tensor import Tensor, _is_read_only, _wrap
+from ..xp import Generator, default_generator, send
+from .clipping import shrinking
+from .learner import Learner, as_bytes, as_text, bare
+from .rule import Program, Rule
+
+CLIPS = ("value", "norm", "global norm")
+KEPT = 64  # sizes of minibatches for which the numbers of an update are kept
+# What a hyperparameter may be, and what it is called in sentences; 0 or more is the rule.
+LIMITS = {
+    "momentum": MOMENTUM,
+    "variance": MOMENTUM,
+    "rho": (0.0, 1.0, "from 0 to 1"),
+    "alpha": (0.0, 1.0, "from 0 to 1"),
+    "gamma": (0.0, 1.0, "from 0 to 1"),
+    "dampening": (-math.inf, math.inf, "finite"),
+}
+WORDS = {
+    "variance": "variance momentum",
+    "inner_epsilon": "inner epsilon",
+    "rate_decay": "rate decay",
+    "momentum_decay": "momentum decay",
+}
+UNSAID = ("dampening", "inner_epsilon", "epsilon_hat", "averaged")
+
+
+class RuleLearner(Learner):
+    """A learner that applies a pure rule.
+
+    At an update the gradient is clipped and L2 is added to it, the parameter decays, the rule is applied, noise is
+    added, L1 pulls towards 0.
+
+    Args:
+        parameters: tensors that require gradients, or (name, tensor) pairs.
+        rate: the learning rate, a number or a schedule.
+        rule: the pure rule.
+        hyper: what else the rule asks for: numbers or schedules. Those in ``DECAYS`` are momentums, for which the
+            size of the minibatch counts.
+        means: whether the rule sees gradients as means over the samples, or as sums.
+        minibatch_size: what schedules are meant for that do not say it themselves.
+        ones: the numbers of the rule that are always 1.
+        l1: pulls every weight towards 0 by rate · l1, and no further than 0.
+        l2: adds l2 · w to the mean gradient.
+        decay: takes the share rate · decay from every weight.
+        noise: standard deviation of the normal noise that is added to the weights.
+        clip: the largest size of a mean gradient; None for any.
+        clip_by: of what that is the size: of each "value", of a tensor's "norm", or of the "global norm" of all.
+        maximize: whether to go uphill.
+        generator: where the noise comes from.
+    """
+
+    DECAYS: ClassVar[tuple[str, ...]] = ("momentum", "variance")
+    RESTS: ClassVar[bool] = True  # whether nothing changes while the rate is 0, the velocity neither
+
+    def __init__(
+        self,
+        parameters: Iterable,
+        rate: Any,
+        rule: type[Rule],
+        hyper: Mapping[str, Any],
+        *,
+        means: bool,
+        minibatch_size: int = 0,
+        ones: tuple[str, ...] = (),
+        begin: Mapping[str, float] | None = None,
+        l1: Any = 0,
+        l2: Any = 0,
+        decay: Any = 0,
+        noise: Any = 0,
+        clip: Any = None,
+        clip_by: str = "value",
+        maximize: bool = False,
+        generator: Generator | None = None,
+        name: str | None = None,
+    ):
+        super().__init__(parameters, rate, minibatch_size, name)
+        self.rule, self.means, self._ones = rule, means, ones
+        self._hyper: dict[str, Schedule] = {}
+        for name, value in hyper.items():
+            limits = LIMITS.get(name, AT_LEAST_0)
+            schedule = as_schedule(self._name, WORDS.get(name, name), value, limits)
+            self._hyper[name] = schedule.meant_for(minibatch_size if name in self.DECAYS else 0)
+        self._begin = {**rule.state, **(begin or {})}
+        options = {"l1": l1, "l2": l2, "decay": decay, "noise": noise}
+        self._options = {name: as_schedule(self._name, name, value) for name, value in options.items()}
+        self._off = {name for name, value in options.items() if is_number(value) and value == 0}
+        self._clip = None if clip is None else as_schedule(self._name, "clip", clip)
+        if clip_by not in CLIPS:
+            raise RangeError(
+                f"{self._name}: clip_by should be one of {', '.join(map(repr, CLIPS))}, but {show(clip_by)} came."
+            )
+        self._clip_by, self._sign = clip_by, -1.0 if maximize else 1.0
+        if generator is not None and not isinstance(generator, Generator):
+            raise DtypeError(f"{self._name}: generator should be a kernel.Generator, but {show(generator)} came.")
+        self._generator = generator
+        self._states: dict[Tensor, _State] = {}
+        self._programs: dict[tuple, Program] = {}
+
+    # --- one update ---
+
+    def _learn(self, gradients: dict[Tensor, Tensor], n: int | None, sweep_end: bool, are_means: bool) -> bool:
+        if self._lasting is None:
+            self._settle()
+        now = self._lasting.get((n, are_means)) or self._now(n or 1, are_means)
+        hyper, options, spread, program, values_at = now
+        if hyper["rate"] == 0 and self.RESTS:
+            self._count(n, sweep_end)  # or a rate that begins at 0 would never rise
+            return False
+        if self._is_steady:
+            self._lasting[n, are_means] = now
+        if self._asks_step:
+            values_at = {}
+        scales = self._scales(gradients, n or 1, options) if self._clip is not None else {}
+        for p, g in gradients.items():
+            kind, state = p._kind, self._states.get(p)
+            if state is None or state.kind is not kind:
+                state = self._state(p)
+            state.step += 1
+            key = (state.step, kind, *state.memory.values()) if self._asks_step else kind
+            found = values_at.get(key)
+            if found is None:
+                found = values_at[key] = self._values(program, kind, state, hyper, options)
+            values, state.memory = found
+            with kind.device.guard():
+                # A gradient that is the parameter itself, as some write a decay, must not change on the way.
+                gradient = g._array if g._written is not p._written else g._array.copy()
+                arrays = [p._array, gradient, *state.arrays]
+                if spread:
+                    arrays.insert(2, self._noise(p, spread))
+                program.run(kind, arrays, (scales[p], *values[1:]) if scales else values)
+            p._written[0] = next(serials)
+        self._count(n, sweep_end)
+        return True
+
+    def _settle(self) -> None:
+        """Find out whether anything depends on how far training is; what does not is computed once."""
+        schedules = (self._rate, *self._hyper.values(), *self._options.values(), *([self._clip] if self._clip else []))
+        self._is_steady = all(isinstance(schedule, Constant) for schedule in schedules)
+        self._asks_step = "step" in self.rule.asks or bool(self.rule.memory)
+        self._lasting = {}
+
+    def _now(self, n: int, are_means: bool) -> tuple[dict, dict, float, Program, dict]:
+        """(hyperparameters, numbers of the options, spread of the noise, the program, its numbers by kind)."""
+        counts = self.counts
+        hyper = self._hyper_now(counts, n)
+        options = self._options_now(counts, n, hyper["rate"], are_means)
+        spread = options.pop("noise", 0)
+        if len(self._lasting) >= KEPT:
+            self._lasting.clear()
+        return hyper, options, spread, self._program(tuple(options), spread > 0), {}
+
+    def _options_now(self, counts: Counts, n: int, rate: float, are_means: bool) -> dict[str, float]:
+        """The numbers of what is done beside the rule; what is off has none."""
+        samples = 1 if self.means else n  # a threshold or a penalty is meant for a mean gradient
+        scale = self._sign * (1 if self.means == are_means else n if are_means else 1 / n)
+        now = {name: s.now(counts) for name, s in self._options.items() if name not in self._off}
+        numbers = {}
+        if scale != 1 or (self._clip is not None and self._clip_by != "value"):
+            numbers["scale"] = scale
+        if self._clip is not None and self._clip_by == "value":
+            numbers["clip_high"] = self._clip.now(counts) * samples
+            numbers["clip_low"] = -numbers["clip_high"]
+        if "l2" in now:
+            numbers["l2"] = now["l2"] * samples
+        if "decay" in now:
+            numbers["left"] = 1 - rate * now["decay"]
+        if "l1" in now:
+            numbers["pull"] = rate * now["l1"] * samples
+        if "noise" in now:
+            numbers["noise"] = now["noise"]
+        return numbers
+
+    def _scales(self, gradients: dict, n: int, options: dict) -> dict[Tensor, Any]:
+        """By what each gradient is multiplied so that its norm is no larger than ``clip``; {} if that is off."""
+        if self._clip_by == "value":
+            return {}
+        samples = 1 if self.means else n
+        return shrinking(self._clip_by, gradients, options["scale"], self._clip.now(self.counts) * samples)
+
+    def _values(self, program: Program, kind: Kind, state: _State, hyper: dict, options: dict) -> tuple[list, dict]:
+        """(the numbers of the program, the next memory of the rule)."""
+        known = self._derived(hyper, kind.dtype) | state.memory | {"step": state.step}
+        numbers = self.rule.numbers(**{name: known[name] for name in self.rule.asks}) | options
+        values = [numbers[name] for name in program.numbers]
+        if kind.device.kind == "cpu":  # NumPy takes longer to convert a Python number than to use an array of one
+            values = [numpy.array(value, DEFAULT_FLOAT if kind.dtype == HALF else kind.dtype) for value in values]
+        return values, {name: numbers[name] for name in self.rule.memory}
+
+    def _hyper_now(self, counts: Counts, n: int) -> dict[str, float]:
+        """The hyperparameters of this update, for a minibatch of ``n`` samples."""
+        hyper: dict[str, float] = {"samples": n}
+        for name, schedule in self._hyper.items():
+            value = schedule.now(counts)
+            hyper[name] = effective_momentum(value, schedule.minibatch_size, n) if name in self.DECAYS else value
+        hyper["rate"] = effective_rate(self._rate.now(counts - self._since), self._rate.minibatch_size, n, self.means)
+        return hyper
+
+    def _derived(self, hyper: dict[str, float], dtype: numpy.dtype) -> dict[str, float]:
+        """``hyper`` with what the learner makes of it before the rule sees it, for parameters of a dtype."""
+        return hyper
+
+    def _program(self, extra: tuple[str, ...], noisy: bool) -> Program:
+        program = self._programs.get((extra, noisy))
+        if program is None:
+            kept = tuple(self.rule.state)
+            numbers = [name for name in _parameters_of(self.rule.update) if name not in ("w", "g", *kept)]
+            program = self._programs[extra, noisy] = Program(
+                _with_options(self.rule),
+                ("w", "g", *(("noise",) if noisy else ()), *kept),
+                ("w", *kept),
+                (*extra, *numbers),
+                self._ones,
+            )
+        return program
+
+    def _state(self, parameter: Tensor) -> _State:
+        """What is kept for a parameter: on its device and in its dtype, also when it has moved."""
+        state, kind = self._states.get(parameter), parameter._kind
+        dtype = DEFAULT_FLOAT if kind.dtype == HALF else kind.dtype
+        if state is None:
+            if _is_read_only(parameter):
+                raise GradError(
+                    f"{self._name}: the memory of parameter {self._name_of(parameter)} cannot be written to; make it "
+                    "of a copy, .clone()."
+                )
+            with kind.device.guard():
+                begin, like = self._begin.values(), parameter._array
+                arrays = [kind.device.xp.full_like(like, value, dtype=dtype) for value in begin]
+            state = self._states[parameter] = _State(0, dict(self.rule.memory), arrays, kind)
+        elif state.kind is not kind:
+            before = state.kind.device
+            moved = [old if before is kind.device else send(old, before, kind.device) for old in state.arrays]
+            with kind.device.guard():
+                state.arrays = [old.astype(dtype) for old in moved]
+            state.kind = kind
+        return state
+
+    def _noise(self, parameter: Tensor, spread: float) -> Any:
+        drawn = (self._generator or default_generator).host.standard_normal(parameter.shape) * spread
+        return parameter.device.from_host(numpy.asarray(drawn, parameter.dtype))
+
+    def _needs_samples(self) -> Iterator[str]:
+        yield from super()._needs_samples()
+        schedules = self._hyper | self._options | ({"clip": self._clip} if self._clip is not None else {})
+        for name, schedule in schedules.items():
+            if schedule.counts_samples:
+                yield f"the {WORDS.get(name, name)} ({schedule!r})"
+        if "samples" in self.rule.asks:
+            yield "its rule"
+
+    # --- state ---
+
+    def state_dict(self) -> dict[str, Tensor]:
+        state = super().state_dict()
+        for name, parameter in self._named.items():
+            kept = self._states.get(parameter)
+            if kept is not None:
+                state[f"{name}.step"] = tensor(kept.step)
+                state |= {f"{name}.{key}": tensor(value, dtype="float64") for key, value in kept.memory.items()}
+                for key, array in zip(self.rule.state, kept.arrays, strict=True):
+                    state[f"{name}.{key}"] = _wrap(array, kept.kind.device).clone()
+        state |= self._memories(self._hyper)
+        if "noise" not in self._off and self._generator is not None:
+            state["generator"] = as_bytes(json.dumps(self._generator.host.bit_generator.state))
+        return state
+
+    def _loading(self, state: Mapping[str, Any]) -> tuple[dict[str, tuple | None], Callable[[], None]]:
+        wanted, take_counts = super()._loading(state)
+        wanted |= {name: memory.shape for name, memory in self._memories(self._hyper).items()}
+        if "noise" not in self._off and self._generator is not None:
+            wanted["generator"] = None
+        present = {name: p for name, p in self._named.items() if f"{name}.step" in state}
+        for name, parameter in present.items():
+            wanted |= dict.fromkeys((f"{name}.step", *(f"{name}.{key}" for key in self.rule.memory)), ())
+            wanted |= {f"{name}.{key}": tuple(parameter.shape) for key in self.rule.state}
+
+        def take() -> None:
+            take_counts()
+            self._remember(self._hyper, state)
+            self._states.clear()
+            for name, parameter in present.items():
+                kept = self._state(parameter)
+                kept.step = int(state[f"{name}.step"].item())
+                kept.memory = {key: state[f"{name}.{key}"].item() for key in self.rule.memory}
+                for key, array in zip(self.rule.state, kept.arrays, strict=True):
+                    array[...] = state[f"{name}.{key}"].detach().to(parameter.device)._array
+            if "generator" in wanted:
+                self._generator.host.bit_generator.state = json.loads(as_text(state["generator"]))
+
+        return wanted, take
+
+    def _words(self) -> str:
+        known = {WORDS.get(name, name): s for name, s in self._hyper.items() if name not in UNSAID}
+        known |= {name: s for name, s in self._options.items() if name not in self._off}
+        if self._clip is not None:
+            known[f"clip by {self._clip_by}"] = self._clip
+        said = "".join(f"{name} {bare(schedule)}, " for name, schedule in known.items())
+        rate, count = super()._words().rsplit(", ", 1)
+        return f"{rate}, {said}{count}"
+
+
+class _State:
+    """What is kept for one parameter: how many steps it has made, the rule's numbers, the rule's arrays."""
+
+    __slots__ = ("arrays", "kind", "memory", "step")
+
+    def __init__(self, step: int, memory: dict[str, float], arrays: list, kind: Any):
+        self.step, self.memory, self.arrays, self.kind = step, memory, arrays, kind
+
+
+def _parameters_of(function: Callable) -> tuple[str, ...]:
+    return tuple(inspect.signature(function).parameters)
+
+
+def _with_options(rule: type[Rule]) -> Callable:
+    """The formula of a rule with those options around it whose numbers are given."""
+
+    def formula(
+        w: Any,
+        g: Any,
+        scale: Any = None,
+        clip_low: Any = None,
+        clip_high: Any = None,
+        l2: Any = None,
+        left: Any = None,
+        noise: Any = None,
+        pull: Any = None,
+        **others: Any,
+    ) -> tuple:
+        if scale is not None:
+            g = scale * g
+        if clip_low is not None:
+            g = minimum(maximum(g, clip_low), clip_high)
+        if l2 is not None:
+            g = g + l2 * w
+        if left is not None:
+            w = left * w
+        w, *states = rule.update(w, g, **others)
+        if noise is not None:
+            w = w + noise
+        if pull is not None:
+            w = sign(w) * maximum(absolute(w) - pull, 0)
+        return w, *states
+
+    return formula
