@@ -1,13 +1,16 @@
 """Figures: both texts are asked for, carried along, and the same on every run."""
 
 import base64
+import io
 import re
 import xml.etree.ElementTree as ElementTree
 
+import numpy as np
 import pytest
+from matplotlib.image import imread
 
 from widgets import show, style, subplots
-from widgets.figure import svg
+from widgets.figure import png_of_pixels, svg
 
 
 def drawn():
@@ -25,6 +28,13 @@ def test_png_carries_alt_and_caption():
     )
     assert "<figcaption" in bundle["text/html"]
     assert "Loss &lt; 1 after one step.</figcaption></figure>" in bundle["text/html"]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (200, 301)])
+def test_a_buffer_of_pixels_is_read_back_as_it_was(shape):
+    pixels = np.random.default_rng(0).integers(256, size=(*shape, 4)).astype(np.uint8)
+    read = imread(io.BytesIO(png_of_pixels(memoryview(pixels))), format="png")
+    np.testing.assert_array_equal((255 * read).round().astype(np.uint8), pixels[..., :3])
 
 
 def test_svg_becomes_an_image_that_stands_alone():
