@@ -771,7 +771,8 @@ class OneCycle(Schedule):
         return first, first / self.end_divisor
 
     def _value(self, position: float) -> float:
-        top, end = self.rise * self.over - 1, self.over - 1
+        count = 1 / (self.epoch_size or 1)  # its last place, as PyTorch's, is one count before the end
+        top, end = self.rise * self.over - count, self.over - count
         first, last = self._ends
         if position <= top:
             return self._between(first, self.highest, position / top if top else 1.0)
