@@ -62,8 +62,10 @@ class BySamples(RuleLearner):
     def _derived(self, hyper: dict[str, float], dtype: numpy.dtype) -> dict[str, float]:
         gain = 1 - hyper.get("momentum", 0) if self._unit_gain else 1.0
         if "variance" in hyper:
-            # CNTK subtracts in the parameter's dtype: of a variance momentum near 1 float32 leaves four digits.
-            hyper = hyper | {"fresh": float(1 - dtype.type(hyper["variance"]))}
+            # CNTK subtracts in the parameter's dtype: of a variance momentum near 1 float32 leaves four digits, and
+            # float16 none.
+            at_least_float32 = numpy.promote_types(dtype, numpy.float32).type
+            hyper = hyper | {"fresh": float(1 - at_least_float32(hyper["variance"]))}
         # The velocity is made of steps, not of gradients: a change of the rate changes the steps to come, not those
         # past.
         steps = {"inside": gain * hyper["rate"], "rate": 1.0} if self._inside else {}
