@@ -110,7 +110,7 @@ def inspect_update(learner: Learner | Learners, minibatch_size: int, count: int 
             learner.update(gradients, minibatch_size)
         return [p.detach().cpu().numpy().copy() for p in parameters]
     finally:
-        learner.load_state_dict(before)
         with no_grad():
             for p, value in zip(parameters, values, strict=True):
                 p.copy_(value)
+        learner.load_state_dict(before)

@@ -645,7 +645,13 @@ class Symbol(Operand):
             "bool: a symbol has no value yet, so an if or while cannot look at it; use kernel.where, or bind it first."
         )
 
-    __float__ = __int__ = __index__ = __bool__
+    def __float__(self) -> float:
+        raise DtypeError(
+            "float: a symbol has no number yet, so Python's float and its math cannot take it; use kernel's functions, "
+            "as kernel.sqrt."
+        )
+
+    __int__ = __index__ = __float__
 
     def __array_ufunc__(self, function: Any, method: str, *operands: Any, **options: Any) -> Any:
         """Beside NumPy's scalars a symbol computes itself, all else is refused."""

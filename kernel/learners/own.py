@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import numpy
@@ -18,12 +19,16 @@ from ..errors import DtypeError, GradError, RangeError, ShapeError, UnknownSizeE
 from ..function import Function
 from ..graph import evaluate
 from ..op import DEFAULT_FLOAT, ArrayType, Op, promote, spell, unify
-from ..parameter import Waiting
-from ..schedules import effective_rate, is_number
+from ..parameter import Parameter, Waiting
+from ..schedules import Counts, effective_rate, is_number
 from ..symbol import Entry, Node, Symbol, node_of, topological, variable
 from ..tape import no_grad
 from ..tensor import Tensor
 from .learner import Learner
+
+NUMBERS = bool | int | float | numpy.generic
+
+_made: ContextVar[list | None] = ContextVar("_made", default=None)  # assignments of the update that is being built
 
 
 class _assignment(Op, register=False):
@@ -58,12 +63,16 @@ def assign(target: Symbol, value: Any) -> Any:
     if isinstance(target, Tensor):
         raise DtypeError(
             "assign: target is a tensor, and what is computed of it alone is computed at once, not at every update; "
-            "make it with kernel.constant(…)."
+            "take the parameters as the function gets them, and kernel.constant(…) for what is kept."
         )
     node = target._single("assign: target").node if isinstance(target, Symbol) else None
     if node is None or node.op is not None or node.value is None:
         raise DtypeError(f"assign: target should be a parameter or a constant, but {show(target)} came.")
-    return Symbol._apply(_assignment, (target, value), {})
+    result = Symbol._apply(_assignment, (target, value), {})
+    made = _made.get()
+    if made is not None:
+        made.append(result._entries[0].node)
+    return result
 
 
 def constant(value: Any, shape: tuple | None = None, dtype: Any = None, device: Any = "cpu") -> Function:
@@ -92,11 +101,16 @@ def _symbol(node: Node) -> Symbol:
 class Universal(Learner):
     """A learner whose update is an expression; ``universal`` makes it."""
 
-    def __init__(self, update: Callable, parameters: Iterable, lr: Any = 1):
+    def __init__(self, update: Callable, parameters: Iterable, lr: Any = None):
         if not callable(update):
             raise DtypeError(f"universal: a function of (parameters, gradients) was expected, but {show(update)} came.")
-        super().__init__(parameters, lr, name="universal")
-        self._update = update
+        self._update, self._takes_rate = update, _takes_rate(update)
+        if lr is not None and not self._takes_rate:
+            raise RangeError(
+                "universal: a learning rate came, but the function does not ask for it; give it a third argument, as "
+                "(parameters, gradients, rate)."
+            )
+        super().__init__(parameters, 1 if lr is None else lr, name="universal")
         self._gradients: list[Node] = []
         self._rate_node: Node | None = None
         self._targets: list[tuple[Tensor, Entry]] | None = None
@@ -112,8 +126,12 @@ class Universal(Learner):
         self._gradients = [variable(f"gradient_{name}", p.shape, p.dtype) for name, p in self._named.items()]
         self._rate_node = variable("rate", (), owned[0].dtype)
         symbols = [[_symbol(node) for node in nodes] for nodes in (map(node_of, owned), self._gradients)]
-        takes_rate = len(inspect.signature(self._update).parameters) > 2
-        made = self._update(*symbols, *([_symbol(self._rate_node)] if takes_rate else []))
+        token = _made.set([])
+        try:
+            made = self._update(*symbols, *([_symbol(self._rate_node)] if self._takes_rate else []))
+            assignments = _made.get()
+        finally:
+            _made.reset(token)
         outputs = made if isinstance(made, list | tuple) else [made]
         if not all(isinstance(output, Symbol) for output in outputs):
             raise DtypeError(
@@ -124,11 +142,21 @@ class Universal(Learner):
         targets = [(node.inputs[0].node.value, Entry(node, 0)) for node in nodes if node.op is _assignment]
         for i, (target, _) in enumerate(targets):
             if any(target is other for other, _ in targets[:i]):
-                raise RangeError("universal: a tensor is assigned to twice; an update gives each tensor one new value.")
+                raise RangeError(
+                    "universal: a tensor is assigned to twice, but an update gives each one new value; does one "
+                    "constant serve two parameters? Make one for each of them."
+                )
         for name, p in self._named.items():
             if not any(p is target for target, _ in targets):
                 raise RangeError(
                     f"universal: the function assigns nothing to parameter {name}; use kernel.assign(p, …)."
+                )
+        reached = set(nodes)
+        for node in assignments:
+            if node not in reached:
+                raise RangeError(
+                    f"universal: an assignment to a tensor of shape {spell(node.inputs[0].node.value.shape)} is "
+                    "neither returned nor computed with, so it would never be made; return it too."
                 )
         return targets
 
@@ -180,16 +208,32 @@ class Universal(Learner):
         return wanted | {name: tuple(t.shape) for name, t in kept.items()}, take
 
 
-def universal(update_function: Callable, parameters: Iterable, lr: Any = 1) -> Universal:
+def _takes_rate(update: Callable) -> bool:
+    """Whether a function asks for the rate, beside parameters and gradients."""
+    signature = inspect.signature(update)
+    for arguments in ((None, None, None), (None, None)):
+        try:
+            given = signature.bind(*arguments).arguments
+        except TypeError:
+            continue
+        # An argument with a default, or a * for the rest, takes a rate without asking for it.
+        third = list(signature.parameters.values())[2:3]
+        return len(given) == 3 and third[0].default is third[0].empty
+    raise DtypeError(
+        f"universal: the function should take (parameters, gradients), or (parameters, gradients, rate), but takes "
+        f"{signature}."
+    )
+
+
+def universal(update_function: Callable, parameters: Iterable, lr: Any = None) -> Universal:
     """A learner from an expression.
 
     Args:
         update_function: (parameters, gradients) → assignments. Both are lists of symbols; it is called once, and what
-        it
-            builds is carried out at every update. Wherever a tensor stands in it, its value before the update is meant;
-            all assignments are made together, at the end. With a third argument it gets the learning rate.
+            it builds is carried out at every update. Wherever a tensor stands in it, its value before the update is
+            meant; all assignments are made together, at the end. With a third argument it gets the learning rate.
         parameters: the parameters of a model.
-        lr: for a function that takes the rate: a number or a schedule.
+        lr: for a function that takes the rate: a number or a schedule; 1 by default.
 
     In ``update`` the gradients are sums over the samples; ``step()`` hands over ``grad`` as it is, ``step(n)`` n times
     that.
@@ -215,6 +259,10 @@ class UserLearner(Learner):
     parameters as it likes. It returns True if it did and False if it left everything as it was; what it did is counted
     by itself. Checks of what comes in are done before.
 
+    What it keeps from update to update are its attributes: numbers, arrays and tensors, and lists of them or dicts by
+    parameter. ``state_dict`` holds them, and ``load_state_dict`` brings them back; other attributes are left alone, and
+    so are those whose name begins with an underscore.
+
     Args:
         parameters: the parameters of a model.
         lr_schedule: the learning rate, a number or a schedule: ``self.learning_rate()`` is its value now.
@@ -235,12 +283,27 @@ class UserLearner(Learner):
 
     def __init_subclass__(cls) -> None:
         own = vars(cls).get("update")
-        if own is not None:
-            cls.update = _checked(own)
+        if own is None:
+            return
+        try:
+            inspect.signature(own).bind("self", "gradients", "n_samples", "sweep_end")
+        except TypeError:
+            takes = inspect.signature(own) if callable(own) else show(own)
+            raise DtypeError(
+                f"{cls.__name__}.update should take (self, gradients, n_samples, sweep_end), but is {takes}."
+            ) from None
+        cls.update = _checked(own)
 
     def __init__(self, parameters: Iterable, lr_schedule: Any = 1, as_numpy: bool = True):
         super().__init__(parameters, lr_schedule)
         self._as_numpy, self._inside = as_numpy, False
+
+    def __getattr__(self, name: str) -> Any:
+        if "_named" not in vars(self) and not name.startswith("__"):
+            raise DtypeError(
+                f"{type(self).__name__}: __init__ should begin with super().__init__(parameters, lr_schedule)."
+            )
+        raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}.")
 
     def _learn(self, gradients: dict[Tensor, Tensor], n: int | None, sweep_end: bool, are_means: bool) -> bool:
         if type(self).update is Learner.update:
@@ -262,6 +325,72 @@ class UserLearner(Learner):
         if done:
             self._count(n, sweep_end)
         return bool(done)
+
+    # --- state ---
+
+    def _places(self) -> Iterator[tuple[str, Any, Any]]:
+        """(name in a state, the dict or list where it stands, its key there) of what may be kept."""
+        for attribute, value in vars(self).items():
+            if attribute in Counts._fields or attribute.startswith("_"):
+                continue
+            if isinstance(value, list):
+                yield from ((f"{attribute}.{i}", value, i) for i in range(len(value)))
+            elif isinstance(value, dict):
+                yield from ((f"{name}.{attribute}", value, p) for name, p in self._named.items())
+            else:
+                yield attribute, vars(self), attribute
+
+    def state_dict(self) -> dict[str, Tensor]:
+        kept = {name: _entry(holder, key) for name, holder, key in self._places()}
+        return super().state_dict() | {name: _saved(value) for name, value in kept.items() if _can_be_saved(value)}
+
+    def _loading(self, state: Mapping[str, Any]) -> tuple[dict[str, tuple | None], Callable[[], None]]:
+        wanted, take_counts = super()._loading(state)
+        comes, goes = [], []
+        for name, holder, key in self._places():
+            now = _entry(holder, key)
+            # A dict by parameter may be filled by the first update only.
+            may_be_absent = isinstance(key, Tensor)
+            if may_be_absent and now is None and name in state:
+                wanted[name] = None
+                comes.append((name, holder, key, None))
+            elif may_be_absent and name not in state:
+                goes += [(holder, key)] if _can_be_saved(now) else []
+            elif _can_be_saved(now):
+                wanted[name] = () if isinstance(now, NUMBERS) else tuple(now.shape)
+                comes.append((name, holder, key, now))
+
+        def take() -> None:
+            take_counts()
+            for holder, key in goes:
+                del holder[key]
+            for name, holder, key, now in comes:
+                holder[key] = self._restored(state[name], now, key)
+
+        return wanted, take
+
+    def _restored(self, saved: Tensor, like: Any, key: Any) -> Any:
+        """A value of a state as what it was: a number, an array or a tensor."""
+        if isinstance(like, NUMBERS) or (like is None and not saved.ndim):
+            return saved.item()
+        if isinstance(like, Tensor) or (like is None and not self._as_numpy):
+            return saved.detach().to((key if like is None else like).device).clone()
+        return saved.detach().cpu().numpy().copy()
+
+
+def _entry(holder: dict | list, key: Any) -> Any:
+    return holder[key] if isinstance(holder, list) else holder.get(key)
+
+
+def _can_be_saved(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        return not (isinstance(value, Parameter) or value.requires_grad)
+    return isinstance(value, NUMBERS) or (isinstance(value, numpy.ndarray) and value.dtype.kind in "biuf")
+
+
+def _saved(value: Any) -> Tensor:
+    made = tensor(value, dtype="float64") if isinstance(value, float) else tensor(value)
+    return made.detach().clone()
 
 
 def _checked(own: Callable) -> Callable:
