@@ -160,6 +160,10 @@ class Run:
         return "unit gain" if self.unit_gain else "no unit gain"
 
     @property
+    def having(self) -> str:
+        return "with unit gain" if self.unit_gain else "without unit gain"
+
+    @property
     def steps(self) -> int | None:
         """About how many steps it takes until a hundredth of the distance is left; None if that never happens."""
         if self.factor >= 1:
@@ -319,8 +323,8 @@ class MomentumForms(Interactive):
             "condition": Slider("condition number", self._start.condition, 1.0, 1000.0, 1.1, logarithmic=True),
             "momentum": Slider("momentum", lasts["momentum"], 0.0, HIGHEST_MOMENTUM, 0.005),
             "samples": Number("minibatch size", self._samples, 1, 4096, 1),
-            "time_constant": Number("time constant, samples", lasts["time_constant"], 0.0, 1e6, 1.0),
-            "half_life": Number("half-life, samples", lasts["half_life"], 0.0, 1e6, 1.0),
+            "time_constant": Number("time constant", lasts["time_constant"], 0.0, 1e6, 1.0),
+            "half_life": Number("half-life", lasts["half_life"], 0.0, 1e6, 1.0),
         }
 
     def follow(self, moved: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -349,12 +353,8 @@ class MomentumForms(Interactive):
 
     def _draw_axes(self) -> None:
         """The background, and the artists that move over it."""
-        figure, grid = style.subplots(2, 2, width=752, height=520, width_ratios=[1.2, 1])
-        area = self._area = figure.add_subplot(grid[0, 0].get_gridspec()[:, 0])
-        for axes in grid[:, 0]:
-            axes.remove()
-        way, fall = grid[:, 1]
-
+        figure, area = style.subplots(width=372, height=490)
+        self._area = area
         area.set(title="Rate and momentum", xlabel="rate · largest curvature", ylabel="momentum")
         area.set(xscale="log", xlim=(LOWEST_RATE, HIGHEST_RATE), ylim=(0, HIGHEST_MOMENTUM))
         area.set_yscale("function", functions=(lambda m: -np.log10(1 - m), lambda height: 1 - 10.0**-height))
@@ -385,7 +385,7 @@ class MomentumForms(Interactive):
             title="until a hundredth is left, at most so many steps:",
             title_fontsize=9,
             alignment="left",
-            bbox_to_anchor=(-0.05, -0.19),
+            bbox_to_anchor=(-0.24, -0.21),
         )
         area.add_artist(bands)
         area.legend(
@@ -393,9 +393,18 @@ class MomentumForms(Interactive):
             ["chosen", "other gain, same rate", "fastest"],
             **key,
             ncols=3,
-            bbox_to_anchor=(-0.05, -0.12),
+            bbox_to_anchor=(-0.24, -0.13),
         )
 
+        self._map = Canvas(
+            figure,
+            [
+                *(self._image, self._ripples, self._diverges, *self._names),
+                *(self._shift, self._other, self._best, self._here),
+            ],
+        )
+
+        figure, (way, fall) = style.subplots(2, 1, width=372, height=490)
         way.set(title="The way from (1, 1)", xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), xticks=[-1, 0, 1], yticks=[-1, 0, 1])
         way.set(xlabel="flattest direction", ylabel="steepest")
         self._valley = [way.plot([], [], color=style.RULE, linewidth=1, linestyle="-")[0] for _ in range(4)]
@@ -418,14 +427,7 @@ class MomentumForms(Interactive):
             fontsize=9,
             handlelength=2.6,
         )
-        self._canvas = Canvas(
-            figure,
-            [
-                *(self._image, self._ripples, self._diverges, *self._names),
-                *(self._shift, self._other, self._best, self._here),
-                *(*self._valley, *self._ways, *self._falls, self._legend),
-            ],
-        )
+        self._runs = Canvas(figure, [*self._valley, *self._ways, *self._falls, self._legend])
 
     def _draw_map(self, form: str, condition: float, unit_gain: bool) -> None:
         """The regions, their borders and the valley: kept until one of these three changes."""
@@ -446,7 +448,7 @@ class MomentumForms(Interactive):
             line.set_data(height * math.sqrt(condition) * np.cos(turn), height * np.sin(turn))
         self._mapped = (form, condition, unit_gain)
 
-    def picture(self, state: MomentumState) -> bytes:
+    def picture(self, state: MomentumState) -> tuple[bytes, bytes]:
         chosen, other = state.chosen, state.same_rate
         self._draw_map(chosen.form, state.condition, chosen.unit_gain)
         # The other gain at the same rate goes the way that the chosen gain goes at this one.
@@ -469,16 +471,16 @@ class MomentumForms(Interactive):
                 np.arange(STEPS + 1)[every[number]], np.clip(run.losses[every[number]], 1e-30, 1e30)
             )
             self._legend.get_texts()[number].set_text(texts[number])
-        return self._canvas.png()
+        return self._map.png(), self._runs.png()
 
     def alt(self, state: MomentumState) -> str:
         chosen, other = state.chosen, state.same_rate
         ripples, diverges = critical_rates(chosen.form, chosen.momentum, chosen.unit_gain)
         return (
-            f"Map of rate and momentum for {chosen.form} with {chosen.gain}: at momentum {chosen.momentum:.4g} a run "
+            f"Map of rate and momentum for {chosen.form} {chosen.having}: at momentum {chosen.momentum:.4g} a run "
             f"glides up to rate {ripples:.3g}, ripples up to {diverges:.3g} and then diverges; the chosen rate "
-            f"{chosen.rate:.4g} {chosen.kind}, and its loss comes to {chosen.losses[-1]:.2g} in {STEPS} steps, with "
-            f"{other.gain} at the same rate to {other.losses[-1]:.2g}."
+            f"{chosen.rate:.4g} {chosen.kind}, and its loss comes to {chosen.losses[-1]:.2g} in {STEPS} steps, "
+            f"{other.having} at the same rate to {other.losses[-1]:.2g}."
         )
 
     def status(self, state: MomentumState) -> str:
@@ -492,22 +494,13 @@ class MomentumForms(Interactive):
                 f"the run {way} the minimum, and a hundredth of the distance is left after about {chosen.steps} steps"
             )
         return (
-            f"{chosen.form.capitalize()} with {chosen.gain}, {settings} (a time constant of {state.time_constant:.4g} "
+            f"{chosen.form.capitalize()} {chosen.having}, {settings} (a time constant of {state.time_constant:.4g} "
             f"samples): {happens}; the fastest, rate {best.rate:.3g} and momentum {max(best.momentum, 0):.3g}, takes "
             f"{best.steps}."
         )
 
     def table(self, state: MomentumState) -> Table:
-        headings = (
-            "run",
-            "gain",
-            "rate",
-            "momentum",
-            "it",
-            "factor per step",
-            "steps to 1/100",
-            f"loss, {STEPS} steps",
-        )
+        headings = ("run", "rate", "momentum", "outcome", "factor per step", "steps to 1/100", f"loss after {STEPS}")
         runs = {
             "chosen": state.chosen,
             "same rate": state.same_rate,
@@ -516,7 +509,7 @@ class MomentumForms(Interactive):
         }
         return headings, [
             (
-                *(name, run.gain, f"{run.rate:.4g}", f"{run.momentum:.4g}", run.kind, f"{run.factor:.4f}"),
+                *(f"{name}, {run.gain}", f"{run.rate:.4g}", f"{run.momentum:.4g}", run.kind, f"{run.factor:.4f}"),
                 *(run.steps or "never", f"{run.losses[-1]:.2g}"),
             )
             for name, run in runs.items()
