@@ -12,6 +12,7 @@ _HOMES = {
     "GraphViewer": "widgets.graph_viewer",
     "GraphWorkbench": "widgets.graph_workbench",
     "Interactive": "widgets.base",
+    "LearnerRace": "widgets.learner_race",
     "Logits": "widgets.logits",
     "ModelTree": "widgets.model_tree",
     "MomentumForms": "widgets.momentum_forms",

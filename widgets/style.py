@@ -81,6 +81,11 @@ RC: dict[str, Any] = {
 }
 
 
+def _shape(index: int) -> int:
+    """Which marker and line style: from the eighth line on the colours come again, with other ones."""
+    return (index + 3 * (index // len(COLOURS))) % len(MARKERS)
+
+
 def series(index: int) -> dict[str, Any]:
     """Colour, marker and line style of the `index`-th line of a picture, as keywords of `Axes.plot`.
 
@@ -89,8 +94,8 @@ def series(index: int) -> dict[str, Any]:
     """
     return {
         "color": COLOURS[index % len(COLOURS)],
-        "marker": MARKERS[index % len(MARKERS)],
-        "linestyle": LINE_STYLES[index % len(LINE_STYLES)],
+        "marker": MARKERS[_shape(index)],
+        "linestyle": LINE_STYLES[_shape(index)],
         "linewidth": 2.0,
     }
 
@@ -135,7 +140,7 @@ def mark(index: int) -> str:
     >>> mark(1)[-8:]
     '■</span>'
     """
-    sign = "●■▲◆▼✚✖"[index % len(MARKERS)]
+    sign = "●■▲◆▼✚✖"[_shape(index)]
     look = f"color:{COLOURS[index % len(COLOURS)]};background:{PAPER};border-radius:4px;padding:0 3px"
     return f'<span aria-hidden="true" style="{look}">{sign}</span>'
 
