@@ -2,7 +2,8 @@
 
 ``rule.py`` says what an update rule is and how it runs in place, ``rules.py`` holds the formulas, ``learner.py`` what
 all learners have in common, ``by_rule.py`` how one applies a rule. ``everyday.py`` has them by PyTorch's names,
-``by_samples.py`` by CNTK's, which know of how many samples a gradient is the sum. ``own.py`` is for rules of one's own.
+``by_samples.py`` by CNTK's, which know of how many samples a gradient is the sum. For rules of one's own:
+``expression.py`` and ``own.py``.
 """
 
 # ruff: noqa: F401
@@ -11,6 +12,7 @@ from .by_rule import RuleLearner
 from .by_samples import adadelta, adagrad, adam, fsadagrad, momentum_sgd, nesterov, rmsprop, sgd
 from .clipping import clip_grad_norm_, clip_grad_value_
 from .everyday import SGD, Adadelta, Adagrad, Adam, Adamax, AdamW, Lion, NAdam, RAdam, RMSprop
+from .expression import assign, constant, universal
 from .learner import Learner, Learners
-from .own import UserLearner, assign, constant, universal
+from .own import UserLearner
 from .rule import Program, Rule

@@ -58,6 +58,66 @@ def test_what_an_expression_that_is_wrong_is_told(function, error, sentence):
         inspect_update(universal(function, [parameter()]), 1)
 
 
+def adam(parameters, gradients, rate):
+    steps = []
+    for p, g in zip(parameters, gradients, strict=True):
+        m, a, t = constant(0, p.shape, p.dtype), constant(0, p.shape, p.dtype), constant(0, dtype=p.dtype)
+        t = assign(t, t + 1)
+        m, a = assign(m, 0.9 * m + 0.1 * g), assign(a, 0.999 * a + 0.001 * g**2)
+        steps.append(assign(p, p - rate * (m / (1 - 0.9**t)) / (kernel.sqrt(a / (1 - 0.999**t)) + 1e-8)))
+    return steps
+
+
+def exchange(parameters, gradients):
+    (one, other), (g, h) = parameters, gradients
+    return [assign(one, other - g), assign(other, one - h)]
+
+
+def counted(parameters, gradients):
+    t = constant(0.0, dtype=parameters[0].dtype)
+    later = assign(t, t + 1)
+    return [assign(p, p - (t + later) * g) for p, g in zip(parameters, gradients, strict=True)]
+
+
+def by_the_norm(parameters, gradients):
+    norm = kernel.sqrt(sum((g * g).sum() for g in gradients))
+    return [assign(p, p - g / kernel.maximum(norm, 1)) for p, g in zip(parameters, gradients, strict=True)]
+
+
+def plain(parameters, gradients):
+    return [assign(parameters[0], 3), assign(parameters[1], gradients[1])]
+
+
+@pytest.mark.parametrize("device", ["cpu", "strict"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("function", "programs"), [(adam, 2), (exchange, 1), (counted, 2), (by_the_norm, 0), (plain, 1), (rmsprop, 2)]
+)
+def test_programs_compute_what_the_operations_do(function, programs, dtype, device, monkeypatch):
+    def run():
+        random = numpy.random.default_rng(0)
+        parameters = [
+            kernel.Parameter(kernel.tensor(random.normal(size=(3, 2)).astype(dtype)).to(device)) for _ in "ab"
+        ]
+        learner = universal(function, parameters)
+        for _ in range(4):
+            learner.update({p: random.normal(size=(3, 2)).astype(dtype) for p in parameters}, 3)
+        return [p.detach().cpu().numpy() for p in parameters], len(learner.programs)
+
+    fast, made = run()
+    monkeypatch.setattr("kernel.learners.expression._part_of", lambda targets: None)
+    slow, none = run()
+    assert (made, none) == (programs, 0)
+    for one, other in zip(fast, slow, strict=True):
+        numpy.testing.assert_array_equal(one, other)
+
+
+def test_a_gradient_that_is_the_parameter_is_read_before_it_is_written_over():
+    w = parameter(1, 2)
+    universal(lambda p, g: [assign(p[0], 2 * p[0] + g[0] * p[0])], [w]).update({w: w}, 1)
+    assert w.tolist() == [3, 8]
+
+
 def test_an_assignment_that_nobody_returns_is_noticed():
     def forgetful(parameters, gradients):
         squares = constant(1.0, (2,))
