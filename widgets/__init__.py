@@ -16,6 +16,7 @@ _HOMES = {
     "Logits": "widgets.logits",
     "ModelTree": "widgets.model_tree",
     "MomentumForms": "widgets.momentum_forms",
+    "ScheduleComposer": "widgets.schedule_composer",
     "show": "widgets.figure",
     "subplots": "widgets.style",
 }
