@@ -13,7 +13,7 @@ import numpy
 from ..errors import DtypeError, RangeError, show
 from ..schedules import Schedule, as_schedule
 from . import rules
-from .by_rule import RuleLearner
+from .by_rule import LIMITS, RuleLearner
 
 __all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "RAdam", "RMSprop"]
 
@@ -82,6 +82,7 @@ class SGD(Everyday):
         maximize: bool = False,
         **options: Any,
     ):
+        as_schedule("SGD", "dampening", dampening, LIMITS["dampening"])  # without momentum nobody else looks at it
         rolls, damped = (isinstance(value, Schedule) or value != 0 for value in (momentum, dampening))
         if nesterov and (not rolls or damped):
             raise RangeError("SGD: nesterov needs a momentum above 0 and no dampening.")

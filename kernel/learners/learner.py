@@ -84,18 +84,11 @@ class Learner:
         >>> w.value
         array([0.8, 1.6], dtype=float32)
         """
-        gradients = {p: p.grad for p in self._named.values() if p.grad is not None}
+        gradients = self._from_backward(n_samples)
         if not gradients:
             raise GradError(
                 f"{self._name}.step: no parameter has a gradient; call backward() of the loss before step()."
             )
-        for p, g in gradients.items():
-            if getattr(g, "_kind", None) is not p._kind:
-                self._check("step: grad", p, g)
-        if n_samples is None:
-            self._require_no_count()
-        else:
-            self._require_samples("step", n_samples)
         return self._learn(gradients, n_samples, sweep_end, True)
 
     def update(self, gradients: Mapping[Tensor, Any], n_samples: int, sweep_end: bool = False) -> bool:
@@ -115,6 +108,23 @@ class Learner:
         >>> w.value
         array([-0.25], dtype=float32)
         """
+        found = self._from_caller(gradients, n_samples)
+        return found is not None and self._learn(found, n_samples, sweep_end, False)
+
+    def _from_backward(self, n_samples: int | None) -> dict[Tensor, Tensor]:
+        """``grad`` of each parameter that has one, checked."""
+        gradients = {p: p.grad for p in self._named.values() if p.grad is not None}
+        for p, g in gradients.items():
+            if getattr(g, "_kind", None) is not p._kind:
+                self._check("step: grad", p, g)
+        if n_samples is not None:
+            self._require_samples("step", n_samples)
+        elif gradients:
+            self._require_no_count()
+        return gradients
+
+    def _from_caller(self, gradients: Mapping[Tensor, Any], n_samples: int) -> dict[Tensor, Tensor] | None:
+        """What came to ``update``, checked; None where there is nothing to do."""
         if not isinstance(gradients, Mapping):
             raise DtypeError(f"{self._name}.update: {{parameter: gradient}} was expected, but {show(gradients)} came.")
         given = {id(p): g for p, g in gradients.items()}
@@ -126,10 +136,9 @@ class Learner:
                 f"{what}; a Learners of several hands each its own."
             )
         if is_number(n_samples) and n_samples == 0 and self.learning_rate() == 0:
-            return False
+            return None
         self._require_samples("update", n_samples)
-        found = {p: self._as_gradient(p, given[id(p)]) for p in self._named.values()}
-        return self._learn(found, n_samples, sweep_end, False)
+        return {p: self._as_gradient(p, given[id(p)]) for p in self._named.values()}
 
     def _learn(self, gradients: dict[Tensor, Tensor], n: int | None, sweep_end: bool, are_means: bool) -> bool:
         """Change the parameters, and count."""
@@ -228,6 +237,10 @@ class Learner:
 
         Raises ShapeError, which lists what is missing, not expected or of another shape; nothing is changed then.
         """
+        self._checked_state(state)()
+
+    def _checked_state(self, state: Mapping[str, Any]) -> Callable[[], None]:
+        """What takes over the state, once it is found to fit."""
         if not isinstance(state, Mapping):
             raise DtypeError(f"{self._name}.load_state_dict: {{name: tensor}} was expected, but {show(state)} came.")
         wanted, take = self._loading(state)
@@ -243,7 +256,7 @@ class Learner:
                 f"{self._name}.load_state_dict: the state does not fit this learner, and nothing was loaded: "
                 f"{'; '.join(sorted(faults))}."
             )
-        take()
+        return take
 
     def _loading(self, state: Mapping[str, Any]) -> tuple[dict[str, tuple | None], Callable[[], None]]:
         """({name: shape} of what a state must hold; None for any shape, what takes it over once that is so)."""
@@ -362,20 +375,24 @@ class Learners:
 
     def step(self, n_samples: int | None = None, sweep_end: bool = False) -> bool:
         """A step of each learner one of whose parameters has a gradient; see ``Learner.step``."""
-        ready = [learner for learner in self.learners if any(p.grad is not None for p in learner.parameters)]
-        if not ready:
+        found = [learner._from_backward(n_samples) for learner in self.learners]
+        if not any(found):
             raise GradError("Learners.step: no parameter has a gradient; call backward() of the loss before step().")
-        return any([learner.step(n_samples, sweep_end) for learner in ready])
+        return self._learn([gradients or None for gradients in found], n_samples, sweep_end, True)
+
+    def _learn(self, found: list[dict | None], n: int | None, sweep_end: bool, are_means: bool) -> bool:
+        """An update of each learner for which there is one; everything has been checked, so that none is left out."""
+        learns = [
+            learner._learn(gradients, n, sweep_end, are_means)
+            for learner, gradients in zip(self.learners, found, strict=True)
+            if gradients is not None
+        ]
+        return any(learns)
 
     def _share(self, gradients: dict[Tensor, Tensor], n: int, sweep_end: bool, are_means: bool) -> bool:
         """Hand each learner the gradients of its own parameters."""
         shares = [{p: gradients[p] for p in learner.parameters} for learner in self.learners]
-        return any(
-            [
-                learner._learn(share, n, sweep_end, are_means)
-                for learner, share in zip(self.learners, shares, strict=True)
-            ]
-        )
+        return self._learn(shares, n, sweep_end, are_means)
 
     def update(self, gradients: Mapping[Tensor, Any], n_samples: int, sweep_end: bool = False) -> bool:
         """An update of each learner by the gradients of its own parameters; see ``Learner.update``."""
@@ -388,9 +405,8 @@ class Learners:
             )
         given = {id(p): g for p, g in gradients.items()}
         shares = [{p: given[id(p)] for p in learner.parameters if id(p) in given} for learner in self.learners]
-        return any(
-            [learner.update(share, n_samples, sweep_end) for learner, share in zip(self.learners, shares, strict=True)]
-        )
+        found = [learner._from_caller(share, n_samples) for learner, share in zip(self.learners, shares, strict=True)]
+        return self._learn(found, n_samples, sweep_end, False)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Of each learner, its names behind its number: "0.counts"."""
@@ -402,10 +418,20 @@ class Learners:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on where others were; see ``Learner.load_state_dict``."""
-        for i, learner in enumerate(self.learners):
-            learner.load_state_dict(
-                {name.removeprefix(f"{i}."): v for name, v in state.items() if name.startswith(f"{i}.")}
-            )
+        if not isinstance(state, Mapping):
+            raise DtypeError(f"Learners.load_state_dict: {{name: tensor}} was expected, but {show(state)} came.")
+        shares: list[dict[str, Any]] = [{} for _ in self.learners]
+        for name, value in state.items():
+            number, _, rest = str(name).partition(".")
+            if not (number.isdecimal() and int(number) < len(shares)):
+                raise ShapeError(
+                    f"Learners.load_state_dict: {show(name)} was not expected: a name begins with the number of one of "
+                    f"the {len(shares)} learners; nothing was loaded."
+                )
+            shares[int(number)][rest] = value
+        takes = [learner._checked_state(share) for learner, share in zip(self.learners, shares, strict=True)]
+        for take in takes:
+            take()
 
     def __repr__(self) -> str:
         return f"Learners([{', '.join(map(repr, self.learners))}])"

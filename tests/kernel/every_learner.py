@@ -40,6 +40,11 @@ EVERY = BY_SAMPLES | EVERYDAY
 SHAPES: list[tuple[int, ...]] = [(3, 4), (5,), (), (2, 1, 3)]
 
 
+def decay(name: str, amount: float) -> dict[str, float]:
+    """The option that adds ``amount`` times the weight to the gradient, or takes it from the weight."""
+    return {"weight_decay" if name in EVERYDAY else "l2": amount}
+
+
 def some_parameters(seed: int = 0, dtype: str = "float32") -> list[kernel.Parameter]:
     draw = numpy.random.default_rng(seed)
     return [kernel.Parameter(kernel.tensor(draw.normal(size=shape), dtype=dtype)) for shape in SHAPES]
