@@ -13,6 +13,7 @@ _HOMES = {
     "GraphWorkbench": "widgets.graph_workbench",
     "Interactive": "widgets.base",
     "LearnerRace": "widgets.learner_race",
+    "LiveTraining": "widgets.live_training",
     "Logits": "widgets.logits",
     "ModelTree": "widgets.model_tree",
     "MomentumForms": "widgets.momentum_forms",

@@ -6,6 +6,7 @@ A widget gives, beside what every widget gives (`Interactive`):
                             one step of a few milliseconds; frames are plain data and know their step
     state(frame, **values)  what is seen of a frame: pure, as ever; picture, alt, status and the rest are made of it
     views                   the controls that change only what is seen; a move of any other begins the training anew
+    pace(values)            how many steps a second, that one may see them; 0, as many as there can be, by itself
     preview                 after how many steps the still picture is taken, for places where no kernel runs
 
 Training is an asyncio task in the kernel's own loop. It works for a fiftieth of a second, lets the kernel do what else
@@ -20,7 +21,7 @@ import asyncio
 import contextlib
 import html
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar
@@ -76,6 +77,10 @@ class Live(Interactive):
     def state(self, frame: Any, **values: Any) -> Any:
         """What is seen of a frame: a pure function of it and the controls."""
         raise NotImplementedError(f"{type(self).__name__} must define state(frame, **values).")
+
+    def pace(self, values: Mapping[str, Any]) -> float:
+        """Steps a second; 0: as many as there can be."""
+        return 0
 
     def __init__(self) -> None:
         self._phase = "ready"
@@ -175,10 +180,11 @@ class Live(Interactive):
         self._task = self._loop.create_task(self._work())
 
     async def _work(self) -> None:
-        drawn = cost = 0.0
+        drawn = cost = due = 0.0
         while self._has_work():
+            pace = self.pace(self.values)
             try:
-                self._train_for(SLICE)
+                self._train_for(0 if pace else SLICE)
                 now = time.monotonic()
                 if self._phase != "running" or now - drawn > max(1 / PICTURES_PER_SECOND, 2 * cost):
                     self._show()
@@ -189,7 +195,10 @@ class Live(Interactive):
                 with _lock:
                     self._enter("failed")
                     self._fail(error)
-            await asyncio.sleep(0)
+            due += 1 / pace if pace else 0
+            # Late because of a picture: that is made good, up to a tenth of a second.
+            due = max(due, time.monotonic() - 0.1)
+            await asyncio.sleep(max(due - time.monotonic(), 0) if pace else 0)
 
     def _has_work(self) -> bool:
         with _lock:

@@ -6,8 +6,11 @@ const content = place => root.querySelector(`.gradschool-${place} .widget-html-c
 // number field of its row, and makes the sentence a live region that stays in the page while its text changes (screen
 // readers do not announce a region that is itself new).
 const name = () => {
+  const title = root.querySelector('.gradschool-title');
+  // The widget is being taken from the page.
+  if (!title) return;
   root.setAttribute('role', 'group');
-  root.setAttribute('aria-label', root.querySelector('.gradschool-title').textContent);
+  root.setAttribute('aria-label', title.textContent);
   for (const row of root.querySelectorAll('.gradschool-slider')) {
     const handle = row.querySelector('[role=slider]'), label = row.querySelector('label');
     if (!handle || !label) continue;
@@ -26,8 +29,10 @@ const name = () => {
     new MutationObserver(say).observe(icon, {attributes: true, attributeFilter: ['class']});
   }
   for (const row of root.querySelectorAll('.gradschool-several')) {
+    const label = row.querySelector('.widget-label');
+    if (!label) continue;
     row.setAttribute('role', 'group');
-    row.setAttribute('aria-label', row.querySelector('.widget-label').textContent);
+    row.setAttribute('aria-label', label.textContent);
   }
   for (const list of root.querySelectorAll('select'))
     // or JupyterLab takes the arrow keys for its own
