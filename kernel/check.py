@@ -12,6 +12,7 @@ from .errors import DtypeError, GradError, show
 from .functional import ones_like, zeros_like
 from .learners import Learner, Learners
 from .op import is_float, require_whole
+from .schedules import require_count
 from .tape import no_grad
 from .tensor import Tensor
 
@@ -98,7 +99,7 @@ def inspect_update(learner: Learner | Learners, minibatch_size: int, count: int 
     """
     if not isinstance(learner, Learner | Learners):
         raise DtypeError(f"inspect_update: a learner was expected, but {show(learner)} came.")
-    require_whole("inspect_update: count", count)
+    require_count("inspect_update", "count", count, least=0)
     parameters, before = learner.parameters, learner.state_dict()
     values = [p.detach().clone() for p in parameters]
     try:
