@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 import ipywidgets
 import numpy as np
-import traitlets
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
@@ -22,8 +21,18 @@ from widgets import style
 from widgets.base import Canvas, Choice, Interactive, Number, Player, Pointer, Several, Slider, Table
 from widgets.racing import HIGHEST_RATE, LOWEST_RATE, NAMES, RACERS, STEPS, SURFACES, RaceState, race_state, retuned
 
-_PIXELS, _BANDS = 546, 18
-_LOW, _HIGH, _LINE = (np.array(colour, np.float64) for colour in ((255, 255, 255), (196, 206, 217), (160, 172, 186)))
+_PIXELS = 500  # of the map, at least
+_LOWEST, _HIGHEST, _LINE = ((255, 255, 255, 255), (196, 206, 217, 255), (160, 172, 186, 255))
+_BANDS = np.linspace(_LOWEST, _HIGHEST, 18).astype(np.uint8)
+
+
+def _twice_as_fine(values: np.ndarray) -> np.ndarray:
+    """A table of values with the means of neighbours between them: (N, N) to (2 N - 1, 2 N - 1)."""
+    fine = np.empty([2 * size - 1 for size in values.shape])
+    fine[::2, ::2] = values
+    fine[1::2, ::2] = (values[1:] + values[:-1]) / 2
+    fine[:, 1::2] = (fine[:, 2::2] + fine[:, :-2:2]) / 2
+    return fine
 
 
 @lru_cache(16)
@@ -36,16 +45,13 @@ def _relief(surface: str, condition: float) -> np.ndarray:
     lowest = losses.min()
     # The logarithm, so that valleys show; a little is added, or the deepest point would take most of the bands.
     heights = np.log(losses - lowest + 1e-3 * (np.median(losses) - lowest))
-    between = np.linspace(0, shown.grid - 1, _PIXELS)
-    weights = np.maximum(0, 1 - abs(between[:, None] - np.arange(shown.grid)))
-    heights = weights @ heights @ weights.T
-    band = np.floor((heights - heights.min()) / np.ptp(heights) * (_BANDS - 1e-9))
-    image = _LOW + (_HIGH - _LOW) * (band / (_BANDS - 1))[..., None]
-    edge = np.zeros(band.shape, bool)
-    edge[1:] |= band[1:] != band[:-1]
-    edge[:, 1:] |= band[:, 1:] != band[:, :-1]
-    image[edge] = _LINE
-    return np.concatenate([image, np.full((*band.shape, 1), 255)], axis=-1).astype(np.uint8)
+    while len(heights) < _PIXELS:
+        heights = _twice_as_fine(heights)
+    bands = ((heights - heights.min()) * ((len(_BANDS) - 1e-6) / np.ptp(heights))).astype(np.uint8)
+    image = _BANDS[bands]
+    image[1:][bands[1:] != bands[:-1]] = _LINE
+    image[:, 1:][bands[:, 1:] != bands[:, :-1]] = _LINE
+    return image
 
 
 def _apart(heights: np.ndarray, gap: float) -> np.ndarray:
@@ -67,28 +73,20 @@ def _apart(heights: np.ndarray, gap: float) -> np.ndarray:
     return found
 
 
-class _Rates(traitlets.HasTraits):
-    value = traitlets.Tuple()
-
-    @property
-    def label(self) -> str:
-        return ", ".join(f"{name} {rate:g}" for name, rate in zip(NAMES, self.value, strict=True))
-
-
 @dataclass(frozen=True)
 class _Kept:
     """The rates of all learners: the slider shows one of them at a time, the table all."""
 
     label: str
-    value: tuple[float, ...]
+    value: list[float]
     wide: ClassVar[bool] = True
 
-    def build(self, label: dict[str, str]) -> tuple[_Rates, ipywidgets.Widget]:
-        return _Rates(value=self.value), ipywidgets.HBox(layout={"display": "none"})
+    def build(self, label: dict[str, str]) -> tuple[ipywidgets.Widget, ipywidgets.Widget]:
+        return ipywidgets.FloatsInput(value=self.value), ipywidgets.HBox(layout={"display": "none"})
 
 
 def _pair(vector: np.ndarray) -> str:
-    return "(" + ", ".join(f"{number + 0.0:.4g}".replace("-", "−") for number in vector) + ")"
+    return "(" + ",\N{NO-BREAK SPACE}".join(f"{number + 0.0:.4g}".replace("-", "−") for number in vector) + ")"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -151,7 +149,7 @@ class LearnerRace(Interactive):
 
     def controls(self) -> Mapping[str, Any]:
         start = self._start
-        rates = tuple(start.rates.values())
+        rates = list(start.rates.values())
         return {
             "surface": Choice("surface", start.surface, tuple(SURFACES)),
             "start_x": Number("start, across", start.start[0], -5.0, 5.0, 0.01),
@@ -167,7 +165,7 @@ class LearnerRace(Interactive):
     def follow(self, moved: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
         number = NAMES.index(values["chosen"])
         if moved == "rate":
-            return {"rates": (*values["rates"][:number], values["rate"], *values["rates"][number + 1 :])}
+            return {"rates": [*values["rates"][:number], values["rate"], *values["rates"][number + 1 :]]}
         if moved in ("chosen", "rates"):
             return {"rate": values["rates"][number]}
         if moved == "surface":
@@ -177,10 +175,10 @@ class LearnerRace(Interactive):
     def actions(self) -> Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]]:
         def retune(values: dict[str, Any]) -> dict[str, Any]:
             start = (values["start_x"], values["start_y"])
-            return {"rates": retuned(values["surface"], values["condition"], start)}
+            return {"rates": list(retuned(values["surface"], values["condition"], start))}
 
         def one_rate(values: dict[str, Any]) -> dict[str, Any]:
-            return {"rates": (values["rate"],) * len(NAMES)}
+            return {"rates": [values["rate"]] * len(NAMES)}
 
         return {"Retune all": retune, "Same rate for all": one_rate}
 
@@ -283,17 +281,17 @@ class LearnerRace(Interactive):
         here, shown = state.place(state.chosen), SURFACES[state.surface]
         is_inside = bool((abs(here - shown.middle) <= shown.reach).all())
         self._move.set_data(*np.clip([here, here + state.move], -100, 100).T)
-        # Of two lengths, so that one does not hide the other where they point the same way.
-        for (arrow, letter), vector, share in zip(
-            self._arrows, (state.velocity, state.gradient), (0.5, 0.3), strict=True
+        # Of two lengths and with letters on two sides, so that none hides the other where they point the same way.
+        for (arrow, letter), vector, share, side in zip(
+            self._arrows, (state.velocity, state.gradient), (0.5, 0.3), (1, -1), strict=True
         ):
             size = 0.0 if vector is None else np.linalg.norm(vector)
             arrow.set_visible(is_inside and size > 0)
             letter.set_visible(is_inside and size > 0)
             if is_inside and size > 0:
-                tip, beyond = (here - length * shown.reach * vector / size for length in (share, share + 0.09))
-                arrow.set_positions(here, tip)
-                letter.set_position(beyond)
+                ahead = -vector / size * shown.reach
+                arrow.set_positions(here, here + share * ahead)
+                letter.set_position(here + share * ahead + 0.1 * side * ahead[::-1] * (-1, 1))
 
     def alt(self, state: RaceState) -> str:
         losses = ", ".join(f"{name} {state.loss(name):.2g}" for name in state.ranking) or "none is left"

@@ -132,7 +132,7 @@ SURFACES = {
         _network,
         "a slice through the loss of a network",
         *((-0.4, 0.7), (0.5, 0.0), 1.25, 5e-3, 20.0),
-        grid=91,
+        grid=137,
         axes=("0: where a training began, 1: where it ended", "across"),
     ),
 }

@@ -250,7 +250,7 @@ def test_a_learners_rate_is_its_own():
     widget.set(rate=0.5)
     widget.set(chosen="sgd")
     assert widget.values["rate"] == 0.1
-    assert widget.values["rates"] == tuple(0.5 if name == "adam" else 0.1 for name in NAMES)
+    assert widget.values["rates"] == [0.5 if name == "adam" else 0.1 for name in NAMES]
     widget.set(chosen="adam")
     assert widget.values["rate"] == 0.5
     widget._press(widget.actions()["Same rate for all"])
@@ -264,7 +264,7 @@ def test_retune_gives_each_its_best_rate_and_says_how_unequal_they_are():
     assert "all have the same rate" in widget.summary()
     widget._press(widget.actions()["Retune all"])
     best = retuned("quadratic", 50.0, SURFACES["quadratic"].start)
-    assert widget.values["rates"] == best
+    assert widget.values["rates"] == list(best)
     assert widget.values["rate"] == best[NAMES.index("adam")]
     low, high = min(best), max(best)
     assert f"the rates run from {low:g} ({NAMES[best.index(low)]}) to {high:g} ({NAMES[best.index(high)]})" in (
