@@ -44,7 +44,7 @@ for _ in range(5):
     averages.append(v)
 print("averages:", np.array(averages))
 
-weights = 0.1 * 0.9 ** np.arange(200)  # of the newest gradient, of the one before, …
+weights = 0.1 * 0.9 ** np.arange(200)  # the newest gradient's, the one before's, …
 print("weights: ", weights[:5], "…")
 print(f"together {weights.sum():.4f}; the newest ten {weights[:10].sum():.4f}")
 
@@ -92,9 +92,11 @@ show(
 # **Predict:** from 0.9 to 0.99, by what factor does the memory grow?
 
 # %%
+print("momentum  half-life  time constant  1/(1-m)")
 for m in (0.5, 0.9, 0.99, 0.999):
-    half_life, tau = math.log(1 / 2) / math.log(m), math.log(1 / math.e) / math.log(m)
-    print(f"momentum {m:<5}  half-life {half_life:6.1f}  time constant {tau:6.1f}  1/(1-m) {1 / (1 - m):6.1f}")
+    half_life = math.log(1 / 2) / math.log(m)
+    tau = math.log(1 / math.e) / math.log(m)
+    print(f"{m:8} {half_life:10.1f} {tau:14.1f} {1 / (1 - m):8.1f}")
 
 # %% [markdown]
 # Each further nine makes it ten times as long; and near 1, $\tau$ is nearly $1/(1 - m)$. But steps are an awkward unit: with
@@ -197,8 +199,9 @@ for unit_gain, rate in ((False, 0.5), (True, 0.5 / (1 - 0.5))):
         learner.update({w: np.ones(1, np.float32)}, 1)
         places.append(w.item())
     steps["unit gain" if unit_gain else "no unit gain"] = -np.diff(places)
+print("steps           30     31     60     61")
 for name, lengths in steps.items():
-    print(f"{name:12} steps 30, 31, 60, 61: {lengths[[29, 30, 59, 60]]}")
+    print(f"{name:12}", "".join(f"{lengths[at - 1]:7.2f}" for at in (30, 31, 60, 61)))
 
 figure, axes = style.subplots(width=740, height=280)
 for number, (name, lengths) in enumerate(steps.items()):
@@ -234,7 +237,7 @@ show(
 curvature, m = 1.0, 0.5
 for rate in (0.05, 1.0, 3.2):
     w, v, places = 1.0, 0.0, []
-    for _ in range(8):
+    for _ in range(5):
         v = m * v + rate * curvature * w
         w = w - v
         places.append(w)
@@ -251,13 +254,15 @@ for rate in (0.05, 1.0, 3.2):
 # matter?
 
 # %%
+print("rate           size  eigenvalues")
 for rate in (0.05, 0.5, 1.0, 2.5, 3.2):
     a = rate * curvature
     z = np.linalg.eigvals([[1 - a, -m], [a, m]])
     size, positive = abs(z).max(), (z.imag == 0) & (z.real > 0)
     kind = "diverges" if size >= 1 else "glides" if positive.all() else "ripples"
-    print(f"rate {rate:4}: {kind:8} eigenvalues {z}, largest size {size:.4f}")
-print(f"borders: {(1 - math.sqrt(m)) ** 2:.4f} and {2 * (1 + m):.4f}; root of m: {math.sqrt(m):.4f}")
+    print(f"{rate:4} {kind:8} {size:.4f}  {z}")
+root = math.sqrt(m)
+print(f"borders {(1 - root) ** 2:.4f} and {2 * (1 + m):.4f}; root of m {root:.4f}")
 
 # %% [markdown]
 # Two borders, then:
@@ -283,18 +288,20 @@ print(f"borders: {(1 - math.sqrt(m)) ** 2:.4f} and {2 * (1 + m):.4f}; root of m:
 # %%
 from widgets.momentum_forms import best, factor
 
-factors = {
-    "no momentum": lambda kappa: (kappa - 1) / (kappa + 1),
-    "Nesterov": lambda kappa: factor("Nesterov", *best("Nesterov", kappa), kappa),
-    "heavy ball": lambda kappa: factor("heavy ball", *best("heavy ball", kappa), kappa),
-}
-conditions = np.array([10, 100, 1000, 10_000])
-table = {}
-for name, shrinks in factors.items():
-    table[name] = [math.ceil(math.log(0.01) / math.log(shrinks(kappa))) for kappa in conditions]
+
+def factor_at_its_best(name, kappa):
+    if name == "no momentum":
+        return (kappa - 1) / (kappa + 1)
+    return factor(name, *best(name, kappa), kappa)
+
+
+conditions, table = np.array([10, 100, 1000, 10_000]), {}
+for name in ("no momentum", "Nesterov", "heavy ball"):
+    shrinks = np.array([factor_at_its_best(name, kappa) for kappa in conditions])
+    table[name] = np.ceil(math.log(0.01) / np.log(shrinks)).astype(int)
 print("condition number", conditions)
 for name, steps in table.items():
-    print(f"{name:16}", np.array(steps))
+    print(f"{name:16}", steps)
 print(f"best momentum for 10,000: {best('heavy ball', 10_000)[1]:.4f}")
 
 figure, axes = style.subplots(width=740, height=320)
@@ -309,8 +316,8 @@ show(
     alt="Steps against condition number on two logarithmic axes. Without momentum "
     "the line has slope 1 and ends above 20,000 steps; Nesterov and the heavy "
     "ball have slope one half and end near 400 and 200.",
-    caption="Each at its own best rate and momentum. Without momentum the steps grow "
-    "like the condition number, with it like its root.",
+    caption="Each at its own best rate and momentum. Without momentum the steps "
+    "grow like the condition number, with it like its root.",
 )
 
 # %% [markdown]
@@ -340,7 +347,7 @@ for step in range(1, 4):
     v = m * v + rate * curvatures * (w - m * v)
     w = w - v
     learner.update({x: curvatures * x.value}, 1)
-    print(f"step {step}: w {w}  look-ahead {w - m * v}  learner {x.value}")
+    print(f"{step}: w - m v {w - m * v}  x {x.value}")
 for _ in range(400):
     v = m * v + rate * curvatures * (w - m * v)
     w = w - v
@@ -356,10 +363,11 @@ print("in the end both at the minimum:", np.allclose([w, x.value], 0, atol=1e-6)
 # %%
 from widgets.momentum_forms import critical_rates, eigenvalues
 
+print("λ =            1     0.1     0.01    limit")
 for form in ("heavy ball", "Nesterov"):
-    sizes = [abs(eigenvalues(form, 1.0, 0.9, curvature)).max() for curvature in (1.0, 0.1, 0.01)]
-    glides, diverges = critical_rates(form, 0.9)
-    print(f"{form:10}  λ = 1, 0.1, 0.01: {np.array(sizes)}  diverges from rate {diverges:.4f}")
+    sizes = [abs(eigenvalues(form, 1.0, 0.9, c)).max() for c in (1.0, 0.1, 0.01)]
+    _, diverges = critical_rates(form, 0.9)
+    print(f"{form:10} {np.array(sizes)}  {diverges:.4f}")
 
 # %% [markdown]
 # The heavy ball shrinks every rippling direction by the same $\sqrt m$. Nesterov's size is $\sqrt{m(1 - \eta\lambda)}$:
@@ -383,41 +391,39 @@ MomentumForms()
 # with it. Which agree? Which still do if minibatches of 10 and 20 alternate, or if the rate falls to a tenth half-way?
 
 # %%
-tau, m, fall = 300, math.exp(-10 / 300), [0.1] * 20 + [0.01]
+tau, m = 300, math.exp(-10 / 300)
 
 
 def endings(sizes, rates):
-    """Where five learners end, on the same random gradients, one for each minibatch."""
+    """Where five learners end, on the same gradients, one for each minibatch."""
 
     def rate(factor=1.0):
         values = [factor * value for value in rates]
         return kernel.learning_rate_schedule(values, per_minibatch, epoch_size=10)
 
-    unit, constant = 1 / (1 - m), kernel.momentum_as_time_constant_schedule(tau)
-    made = {
-        "momentum": lambda w: kernel.momentum_sgd(w, rate(), m, unit_gain=False),
-        "time constant": lambda w: kernel.momentum_sgd(w, rate(), constant, unit_gain=False),
-        "unit gain": lambda w: kernel.momentum_sgd(w, rate(unit), m, unit_gain=True),
-        "PyTorch's": lambda w: kernel.SGD(w, rate(), momentum=m),
-        "with dampening": lambda w: kernel.SGD(w, rate(unit), momentum=m, dampening=m),
+    unit, time = 1 / (1 - m), kernel.momentum_as_time_constant_schedule(tau)
+    w = [kernel.Parameter(np.zeros(1)) for _ in range(5)]
+    learners = {
+        "momentum": kernel.momentum_sgd(w[:1], rate(), m, unit_gain=False),
+        "time constant": kernel.momentum_sgd(w[1:2], rate(), time, unit_gain=False),
+        "unit gain": kernel.momentum_sgd(w[2:3], rate(unit), m, unit_gain=True),
+        "PyTorch's": kernel.SGD(w[3:4], rate(), momentum=m),
+        "with dampening": kernel.SGD(w[4:], rate(unit), momentum=m, dampening=m),
     }
     rng = np.random.default_rng(1)
-    gradients = [rng.normal(size=1) for _ in sizes]  # means over a minibatch
-    ends = {}
-    for name, make in made.items():
-        w = kernel.Parameter(np.zeros(1))
-        learner = make([w])
-        for g, n in zip(gradients, sizes, strict=True):
-            learner.update({w: g * n}, n)  # update takes sums
-        ends[name] = w.item()
-    return ends
+    for n in sizes:
+        g = rng.normal(size=1)  # the mean over a minibatch; update takes the sum
+        for learner in learners.values():
+            learner.update({learner.parameters[0]: n * g}, n)
+    return {name: each.parameters[0].item() for name, each in learners.items()}
 
 
-same, mixed, falls = (
-    endings(sizes, rates) for sizes, rates in (([10] * 40, [0.1]), ([10, 20] * 20, [0.1]), ([10] * 40, fall))
-)
+tens, falling = [10] * 40, [0.1] * 20 + [0.01]
+same, mixed = endings(tens, [0.1]), endings([10, 20] * 20, [0.1])
+falls = endings(tens, falling)
+print("                always 10  10 and 20  the rate falls")
 for name in same:
-    print(f"{name:14} always 10: {same[name]:7.4f}   10 and 20: {mixed[name]:7.4f}   rate falls: {falls[name]:7.4f}")
+    print(f"{name:14} {same[name]:10.4f} {mixed[name]:10.4f} {falls[name]:10.4f}")
 
 # %% [markdown]
 # As long as nothing changes, the first four are one learner. What happens with
