@@ -79,6 +79,7 @@ class RuleLearner(Learner):
     """
 
     DECAYS: ClassVar[tuple[str, ...]] = ("momentum", "variance")
+    ARGUMENTS: ClassVar[dict[str, str]] = {"variance": "variance_momentum"}  # whose name is not the rule's
     RESTS: ClassVar[bool] = True  # whether nothing changes while the rate is 0, the velocity neither
 
     def __init__(
@@ -107,11 +108,13 @@ class RuleLearner(Learner):
         self._hyper: dict[str, Schedule] = {}
         for name, value in hyper.items():
             limits = LIMITS.get(name, AT_LEAST_0)
-            schedule = as_schedule(self._name, WORDS.get(name, name), value, limits)
+            schedule = as_schedule(self._name, self.ARGUMENTS.get(name, name), value, limits)
             self._hyper[name] = schedule.meant_for(minibatch_size if name in self.DECAYS else 0)
         self._begin = {**rule.state, **(begin or {})}
         options = {"l1": l1, "l2": l2, "decay": decay, "noise": noise}
-        self._options = {name: as_schedule(self._name, name, value) for name, value in options.items()}
+        self._options = {
+            name: as_schedule(self._name, self.ARGUMENTS.get(name, name), value) for name, value in options.items()
+        }
         self._off = {name for name, value in options.items() if is_number(value) and value == 0}
         self._clip = None if clip is None else as_schedule(self._name, "clip", clip)
         if clip_by not in CLIPS:

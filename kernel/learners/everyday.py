@@ -6,7 +6,7 @@ They take gradients as means over a minibatch, as backward of a mean loss gives 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy
 
@@ -34,6 +34,12 @@ class Everyday(RuleLearner):
     """
 
     RESTS = False  # PyTorch's gather momentum meanwhile
+    ARGUMENTS: ClassVar[dict[str, str]] = {
+        **dict.fromkeys(("epsilon", "inner_epsilon"), "eps"),
+        **dict.fromkeys(("l2", "decay"), "weight_decay"),
+        "rate_decay": "lr_decay",
+        "variance": "betas[1]",
+    }
 
     def __init__(
         self,
