@@ -213,7 +213,7 @@ class Several:
             box.observe(from_box, names="value")
         field.observe(from_field, names="index")
         name = ipywidgets.Label(self.label, layout={"flex": "0 0 auto", "margin": "2px 12px 2px 2px"})
-        row = ipywidgets.HBox([name, ipywidgets.HBox(boxes, layout={"flex_flow": "row wrap", "grid_gap": "0 6px"})])
+        row = ipywidgets.HBox([name, ipywidgets.HBox(boxes, layout={"flex_flow": "row wrap", "grid_gap": "0 14px"})])
         row.add_class("gradschool-several")
         return field, row
 

@@ -169,7 +169,9 @@ class Live(Interactive):
             if self._phase in _OVER:
                 self._trained_with = None
             self._enter(phase)
-            self._show()
+            # One step is drawn when it is done; before, there is nothing new unless it is a first one.
+            if not self._steps_wanted or self._trained_with is None:
+                self._show()
             if not self._working:
                 self._working = True
                 self._loop.call_soon_threadsafe(self._begin_work)

@@ -53,7 +53,7 @@ class LiveTraining(Live):
     (100, ['SGD', 'momentum', 'Adam'])
     """
 
-    title = "Live training: one network, several learners"
+    title = "Live training, side by side"
     views = ("pace",)
     preview = 200
 
@@ -78,6 +78,8 @@ class LiveTraining(Live):
             "compare": Choice("compare", compare, ["learners", "schedules"]),
             "minibatch": Slider("minibatch", 20, 1, 200, 1),
             "updates": Choice("updates", 600, [("200", 200), ("600", 600), ("2000", 2000)]),
+            **{name: rates.pop(name) for name in list(rates)[:4]},
+            # From here in the second column: what is left of the rates stands in both.
             "pace": Choice(
                 "pace", 60, [("5 updates a second", 5), ("60 updates a second", 60), ("as fast as it goes", 0)]
             ),

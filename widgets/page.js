@@ -33,6 +33,8 @@ const name = () => {
     if (!label) continue;
     row.setAttribute('role', 'group');
     row.setAttribute('aria-label', label.textContent);
+    // ipywidgets repeats each name as a tooltip, its HTML and all.
+    for (const each of row.querySelectorAll('[title]')) each.removeAttribute('title');
   }
   for (const list of root.querySelectorAll('select'))
     // or JupyterLab takes the arrow keys for its own

@@ -141,7 +141,7 @@ def mark(index: int) -> str:
     '■</span>'
     """
     sign = "●■▲◆▼✚✖"[_shape(index)]
-    look = f"color:{COLOURS[index % len(COLOURS)]};background:{PAPER};border-radius:4px;padding:0 3px"
+    look = f"color:{COLOURS[index % len(COLOURS)]};background:{PAPER};border-radius:4px;padding:0 2px"
     return f'<span aria-hidden="true" style="{look}">{sign}</span>'
 
 

@@ -182,6 +182,7 @@ def test_several_are_ticked_from_the_keyboard(plane):
     group = plane.root.get_by_role("group", name="show", exact=True)
     box = group.get_by_role("checkbox", name="Adam", exact=True)
     assert not box.is_checked()
+    assert group.locator("[title]").count() == 0, "no tooltips of HTML"
     before = plane.root.get_by_role("row").count()
     box.focus()
     plane.page.keyboard.press("Space")

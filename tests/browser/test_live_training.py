@@ -2,7 +2,7 @@
 
 import pytest
 
-TITLE = "Live training: one network, several learners"
+TITLE = "Live training, side by side"
 OTHER, AGAIN = "print('still free:', 6 * 7)", "before = globals().get('training')"
 
 
