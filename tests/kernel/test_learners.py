@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import math
 import sys
@@ -1050,3 +1051,69 @@ def test_looking_at_a_learner_leaves_it_as_it_was(name: str) -> None:
         after = learner.state_dict()
         assert {k: v.numpy().tobytes() for k, v in before.items()} == {k: v.numpy().tobytes() for k, v in after.items()}
         assert bits(parameters) == bits(twins) and learner.counts == twin.counts
+
+
+@pytest.mark.parametrize("name", ["Adam", "momentum_sgd"])
+def test_a_state_goes_where_the_model_is(name: str) -> None:
+    """Saved from float32 on one device, loaded by a learner of float64 or of another device."""
+    source = stepped(name, some_parameters())
+    state = source.state_dict()
+    for dtype, place in (("float64", "cpu"), ("float32", "strict")):
+        model = layers.Linear(4, 3)
+        model.to(dtype)
+        parameters = [p for p in model.parameters() if p.shape == (3, 4)]
+        model.to(place)
+        learner = EVERY[name]([("0", parameters[0])])
+        learner.load_state_dict({k: v for k, v in state.items() if k[:2] not in ("1.", "2.", "3.")})
+        assert learner.counts == source.counts
+        gradient = kernel.tensor(numpy.ones((3, 4)), dtype=dtype).to(place)
+        assert learner.update({parameters[0]: gradient}, 4)
+        assert str(parameters[0].dtype) == dtype and str(parameters[0].device) == place
+        kept = [value for key, value in learner.state_dict().items() if value.shape == (3, 4)]
+        assert kept and all(str(value.dtype) == dtype for value in kept)
+
+
+def test_what_can_be_changed_and_what_cannot() -> None:
+    whole = kernel.ones(4)
+    left, right = whole[:2], whole[2:]
+    assert kernel.sgd([left, right], 0.5).update({left: kernel.ones(2), right: 2 * kernel.ones(2)}, 1)
+    assert whole.tolist() == [0.5, 0.5, 0, 0], "views write where they look"
+    spread = kernel.zeros(1).expand(3)
+    refused(lambda: kernel.sgd([spread], 0.5).update({spread: kernel.ones(3)}, 1), "clone()", error=OURS)
+    double = w() * 2
+    refused(lambda: kernel.sgd([double], 0.5), "computed from others", error=GradError)
+    frozen = w()
+    frozen.requires_grad_(False)
+    assert kernel.sgd([frozen], 0.5).update({frozen: kernel.ones(2)}, 1) and frozen.value.tolist() == [0.5, 1.5]
+
+
+def test_a_recorded_gradient_is_not_recorded_further() -> None:
+    x = w()
+    learner = kernel.Adam([x], lr=0.1)
+    for _ in range(2):
+        learner.zero_grad()
+        (x**3).sum().backward(create_graph=True)
+        assert x.grad.requires_grad and learner.step()
+    assert x.is_leaf and x.requires_grad
+    assert all(not value.requires_grad for value in learner.state_dict().values())
+
+
+def test_many_steps_take_no_memory() -> None:
+    x = kernel.Parameter(kernel.ones(10))
+    learner = kernel.Adam([x], lr=schedules.Cosine(0.1, 10_000), clip=1.0, clip_by="norm", l1=0.1)
+
+    def steps(count: int) -> None:
+        for i in range(count):
+            learner.update({x: kernel.ones(10)}, 1 + i % 300)
+
+    steps(600)
+    gc.collect()
+    tracemalloc.start()
+    try:
+        begin = tracemalloc.get_traced_memory()[0]
+        steps(1500)
+        gc.collect()
+        kept = tracemalloc.get_traced_memory()[0] - begin
+    finally:
+        tracemalloc.stop()
+    assert kept < 100_000, "67 bytes for a step would be too much"

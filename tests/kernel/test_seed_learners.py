@@ -524,3 +524,35 @@ def test_a_gradient_of_zero_is_clipped_to_zero() -> None:
         w = kernel.Parameter([1.0, 2.0])
         kernel.sgd([w], 0.1, clip=1.0, clip_by=by).update({w: kernel.zeros(2)}, 3)
         assert (w.value == [1.0, 2.0]).all()
+
+
+@pytest.mark.parametrize("rule", ["sgd", "momentum_sgd", "adam", "fsadagrad"])
+def test_every_size_of_minibatch_counts_by_itself(rule: str) -> None:
+    """Two hundred sizes, twice: whatever is computed once and kept belongs to its own size, count and rate."""
+    w = kernel.Parameter(kernel.tensor([0.5, -1.0], dtype="float64"))
+    with_momentum = [] if rule == "sgd" else [kernel.momentum_as_time_constant_schedule(50)]
+    learner = getattr(kernel, rule)([w], 0.01, *with_momentum)
+    plan = None if rule == "sgd" else always(math.exp(-1 / 50), 1)
+    reference = Reference(rule, [w.value], always(0.01), plan)
+    for i in range(400):
+        n, g = i % 200 + 1, numpy.array([math.sin(i), math.cos(i)])
+        if i == 250:
+            learner.reset_learning_rate(kernel.learning_rate_schedule(0.002, "sample"))
+            reference.reset(always(0.002, 1))
+        assert learner.update({w: g}, n) and reference.update([g], n)
+    assert abs(w.value - reference.values[0]).max() < 1e-11 * reference.sizes[0]
+
+
+@pytest.mark.parametrize("name", ["sgd", "momentum_sgd", "adam"])
+def test_a_plateau_acts_at_once(name: str) -> None:
+    w, v = kernel.Parameter([1.0]), kernel.Parameter([1.0])
+    plateau = kernel.schedules.Plateau(0.5, 0.5, patience=0)
+    learner = BY_SAMPLES[name]([w], plateau)
+    twin = BY_SAMPLES[name]([v], 0.5)
+    for i in range(6):
+        assert learner.update({w: kernel.ones(1)}, 4) and twin.update({v: kernel.ones(1)}, 4)
+        assert w.value == v.value
+        if i % 2:
+            assert plateau.report(1.0) == (i > 1)
+            twin.reset_learning_rate(plateau[0])
+    assert learner.learning_rate() == 0.125
