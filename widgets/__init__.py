@@ -9,6 +9,7 @@ from importlib import import_module
 
 _HOMES = {
     "Broadcasting": "widgets.broadcasting",
+    "FormulaPath": "widgets.formula_path",
     "GraphViewer": "widgets.graph_viewer",
     "GraphWorkbench": "widgets.graph_workbench",
     "Interactive": "widgets.base",
