@@ -16,7 +16,7 @@ from kernel.op import Kind
 from widgets import style
 from widgets.base import Canvas, Choice, Interactive, Number, Pointer, Slider, Table
 from widgets.controls import Text
-from widgets.learner_race import _relief
+from widgets.learner_race import relief
 from widgets.racing import FAR, SURFACES
 from widgets.update_rules import Formula, read
 
@@ -55,6 +55,11 @@ EXAMPLES = {
 }
 
 
+def _said(number: float) -> str:
+    """A number in a sentence: three digits, and a true minus sign."""
+    return f"{number:.3g}".replace("-", "−")
+
+
 @dataclass(frozen=True)
 class Run:
     """Where a rule was at each step, (STEPS + 1, 2), and the loss there; nan once it was lost.
@@ -77,7 +82,7 @@ class Run:
         if self.lost is None:
             first, last = self.losses[[0, -1]]
             way = "falls" if last < first else "climbs"
-            return f"{way} from a loss of {first:.2g} to {last:.2g} in {STEPS} steps"
+            return f"{way} from a loss of {_said(first)} to {_said(last)} in {STEPS} steps"
         step, name, how = self.lost
         return {
             "nan": f"is lost at step {step}, where {name} is nan, not a number: 0/0, or the root or logarithm of a "
@@ -286,7 +291,9 @@ class FormulaPath(Interactive):
         self._falls = {name: fall.plot([], [], **look)[0] for name, look in looks.items()}
         # Where a run was lost.
         cross = {"linestyle": "", "marker": "X", "markersize": 11, "markeredgecolor": style.PAPER}
-        self._ends = {name: fall.plot([], [], color=look["color"], clip_on=False, **cross)[0] for name, look in looks.items()}
+        self._ends = {
+            name: fall.plot([], [], color=look["color"], clip_on=False, **cross)[0] for name, look in looks.items()
+        }
         fall.legend([self._falls["own"], self._falls["plain"]], ["yours", "plain SGD"], loc="upper right", fontsize=9)
         (self._begin,) = area.plot([], [], "o", markersize=10, markerfacecolor="none", markeredgecolor=style.INK)
         self._canvases = (
@@ -299,7 +306,7 @@ class FormulaPath(Interactive):
         (left, right), (foot, top) = ((middle - shown.reach, middle + shown.reach) for middle in shown.middle)
         self._map.set(xlim=(left, right), ylim=(foot, top), xlabel=shown.axes[0], ylabel=shown.axes[1])
         self._fall.set_ylim(shown.lowest, shown.highest)
-        self._image.set_data(_relief(state.surface, state.condition))
+        self._image.set_data(relief(state.surface, state.condition))
         self._begin.set_data(*np.array([state.start]).T)
         for name, each in (("plain", state.plain), ("own", state.own)):
             there = slice(each.last + 1)
@@ -317,10 +324,10 @@ class FormulaPath(Interactive):
     def alt(self, state: PathState) -> str:
         def end(each: Run) -> str:
             x, y = each.places[each.last]
-            return f"({x:.3g}, {y:.3g})"
+            return f"({_said(x)}, {_said(y)})"
 
         return (
-            f"Two paths on {SURFACES[state.surface].words}, from ({state.start[0]:.3g}, {state.start[1]:.3g}): that of "
+            f"Two paths on {SURFACES[state.surface].words}, from ({_said(state.start[0])}, {_said(state.start[1])}): that of "
             f"the typed rule comes to {end(state.own)}, that of plain SGD to {end(state.plain)}; beside them both "
             "losses, step by step."
         )
@@ -335,7 +342,7 @@ class FormulaPath(Interactive):
         shown = (0, 1, 10, 30, STEPS)
 
         def loss(each: Run, step: int) -> str:
-            return f"{each.losses[step]:.3g}" if step <= each.last else "lost"
+            return _said(each.losses[step]) if step <= each.last else "lost"
 
         headings = ("rule", "rate", *(f"loss, step {step}" for step in shown))
         return headings, [

@@ -36,7 +36,7 @@ def _twice_as_fine(values: np.ndarray) -> np.ndarray:
 
 
 @lru_cache(16)
-def _relief(surface: str, condition: float) -> np.ndarray:
+def relief(surface: str, condition: float) -> np.ndarray:
     """The loss from above, as an image: bands of equal ratios, white where it is lowest, with lines between them."""
     shown = SURFACES[surface]
     x, y = (middle + shown.reach * np.linspace(-1, 1, shown.grid) for middle in shown.middle)
@@ -235,7 +235,7 @@ class LearnerRace(Interactive):
         (left, right), (foot, top) = ((middle - shown.reach, middle + shown.reach) for middle in shown.middle)
         self._map.set(xlim=(left, right), ylim=(foot, top), xlabel=shown.axes[0], ylabel=shown.axes[1])
         self._fall.set_ylim(shown.lowest, shown.highest)
-        self._image.set_data(_relief(state.surface, state.condition))
+        self._image.set_data(relief(state.surface, state.condition))
         self._begin.set_data(*np.array([state.start]).T)
         self._now.set_data([state.step] * 2, [shown.lowest, shown.highest])
         ends = [self._draw_learner(state, name) for name in NAMES]

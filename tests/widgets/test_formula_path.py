@@ -141,13 +141,13 @@ def test_what_is_seen_is_said(widget):
     widget.set(rate=0.2, plain_rate=2.5)
     picture, alt, status = widget._shown
     assert [each[:4] for each in picture] == [b"\x89PNG"] * 2
-    assert "Two paths on the quadratic, from (-1.7, 1.2)" in alt
+    assert "Two paths on the quadratic, from (−1.7, 1.2)" in alt
     assert "Your rule, at rate 0.2, falls from a loss of 0.75" in status
     assert "Plain SGD, at rate 2.5, diverges" in status
     now = widget.state(**widget.values)
     headings, rows = widget.table(now)
     assert headings[0] == "rule"
-    assert [row[-1] for row in rows] == [f"{now.own.losses[-1]:.3g}", "lost"]
+    assert [row[-1] for row in rows] == [f"{now.own.losses[-1]:.3g}".replace("-", "−"), "lost"]
     assert "kernel.assign(v, 0.9 * v + g)" in widget.code(now)
     assert "multiply(0.9, v, out=v)" in widget.details(now)
     assert "v begins with 0" in widget.formula(now)
