@@ -142,7 +142,7 @@ def test_what_is_seen_is_said(widget):
     picture, alt, status = widget._shown
     assert [each[:4] for each in picture] == [b"\x89PNG"] * 2
     assert "Two paths on the quadratic, from (−1.7, 1.2)" in alt
-    assert "Your rule, at rate 0.2, falls from a loss of 0.75" in status
+    assert "Your rule, at rate 0.2, falls from a loss of 0.749 to" in status
     assert "Plain SGD, at rate 2.5, diverges" in status
     now = widget.state(**widget.values)
     headings, rows = widget.table(now)

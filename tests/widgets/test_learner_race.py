@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import kernel
 from widgets import racing
-from widgets.learner_race import LearnerRace, _apart, _relief
+from widgets.learner_race import LearnerRace, _apart, relief
 from widgets.racing import (
     HIGHEST_RATE,
     LOWEST_RATE,
@@ -230,7 +230,7 @@ def test_names_stand_apart_in_the_order_of_their_curves(heights):
 @every_surface
 def test_the_map_is_palest_where_the_loss_is_lowest(surface):
     shown = SURFACES[surface]
-    image = _relief(surface, 20.0).astype(int)
+    image = relief(surface, 20.0).astype(int)
     size = len(image)
     tones = []
     for row, column in np.random.default_rng(1).integers(0, size, (300, 2)):
