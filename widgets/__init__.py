@@ -14,6 +14,7 @@ _HOMES = {
     "GraphWorkbench": "widgets.graph_workbench",
     "Interactive": "widgets.base",
     "LearnerRace": "widgets.learner_race",
+    "Live": "widgets.live",
     "LiveTraining": "widgets.live_training",
     "Logits": "widgets.logits",
     "ModelTree": "widgets.model_tree",

@@ -147,9 +147,7 @@ class Live(Interactive):
 
     def step(self) -> None:
         """One step, and then wait."""
-        with _lock:
-            self._steps_wanted += 1
-            self._want("paused")
+        self._want("paused", steps=1)
 
     def advance(self, steps: int) -> None:
         """Train so many steps at once, without a kernel's loop: for code."""
@@ -162,15 +160,16 @@ class Live(Interactive):
             self._enter("finished" if self._frame.step == self._frame.steps else "paused")
             self._show()
 
-    def _want(self, phase: str) -> None:
+    def _want(self, phase: str, steps: int = 0) -> None:
         with _lock:
             if self._loop is None:
                 raise RuntimeError(f"{type(self).__name__}: no kernel's loop runs here; advance(steps) trains at once.")
             if self._phase in _OVER:
                 self._trained_with = None
             self._enter(phase)
+            self._steps_wanted += steps
             # One step is drawn when it is done; before, there is nothing new unless it is a first one.
-            if not self._steps_wanted or self._trained_with is None:
+            if not steps or self._trained_with is None:
                 self._show()
             if not self._working:
                 self._working = True
@@ -222,7 +221,7 @@ class Live(Interactive):
             self._steps_wanted -= once
             if training is self._training:
                 self._frame = frame
-                if frame.step == frame.steps:
+                if later is None or frame.step == frame.steps:
                     self._enter("finished")
 
     @staticmethod

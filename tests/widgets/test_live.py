@@ -1,6 +1,7 @@
 """The base class of widgets that train, in an event loop of the test's own: buttons, controls, accidents, ends."""
 
 import asyncio
+import itertools
 import threading
 import time
 from dataclasses import dataclass
@@ -235,6 +236,16 @@ async def test_it_ends_when_its_cell_runs_again(widget):
         assert registered == []
     finally:
         live.get_ipython = original
+
+
+@in_a_loop
+async def test_a_training_that_ends_early_has_ended(widget):
+    whole = widget.train
+    widget.train = lambda **values: itertools.islice(whole(**values), 8)
+    widget.set(rate=2)
+    widget.start()
+    await until(lambda: widget.phase == "finished")
+    assert widget.frame.step == 7
 
 
 def test_code_trains_without_a_loop():
