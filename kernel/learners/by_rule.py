@@ -30,7 +30,7 @@ from ..tape import serials
 from ..tensor import Tensor, _is_read_only, _wrap
 from ..xp import Generator, default_generator, send
 from .clipping import shrinking
-from .learner import Learner, as_bytes, as_text, bare
+from .learner import Learner, as_bytes, bare
 from .rule import Program, Rule
 
 CLIPS = ("value", "norm", "global norm")
@@ -124,6 +124,8 @@ class RuleLearner(Learner):
         self._clip_by, self._sign = clip_by, -1.0 if maximize else 1.0
         if generator is not None and not isinstance(generator, Generator):
             raise DtypeError(f"{self._name}: generator should be a kernel.Generator, but {show(generator)} came.")
+        if "noise" not in self._off and generator is None:  # one of its own, so that a state can bring it back
+            generator = Generator(int(default_generator.host.integers(2**63)))
         self._generator = generator
         self._states: dict[Tensor, _State] = {}
         self._programs: dict[tuple, Program] = {}
@@ -268,7 +270,7 @@ class RuleLearner(Learner):
         return state
 
     def _noise(self, parameter: Tensor, spread: float) -> Any:
-        drawn = (self._generator or default_generator).host.standard_normal(parameter.shape) * spread
+        drawn = self._generator.host.standard_normal(parameter.shape) * spread
         return parameter.device.from_host(numpy.asarray(drawn, parameter.dtype))
 
     def _needs_samples(self) -> Iterator[str]:
@@ -292,15 +294,16 @@ class RuleLearner(Learner):
                 for key, array in zip(self.rule.state, kept.arrays, strict=True):
                     state[f"{name}.{key}"] = _wrap(array, kept.kind.device).clone()
         state |= self._memories(self._hyper)
-        if "noise" not in self._off and self._generator is not None:
+        if "noise" not in self._off:
             state["generator"] = as_bytes(json.dumps(self._generator.host.bit_generator.state))
         return state
 
     def _loading(self, state: Mapping[str, Any]) -> tuple[dict[str, tuple | None], Callable[[], None]]:
         wanted, take_counts = super()._loading(state)
         wanted |= {name: memory.shape for name, memory in self._memories(self._hyper).items()}
-        if "noise" not in self._off and self._generator is not None:
+        if "noise" not in self._off:
             wanted["generator"] = None
+            drawn = self._read(state, "generator", _generator_state)
         present = {name: p for name, p in self._named.items() if f"{name}.step" in state}
         for name, parameter in present.items():
             wanted |= dict.fromkeys((f"{name}.step", *(f"{name}.{key}" for key in self.rule.memory)), ())
@@ -317,7 +320,7 @@ class RuleLearner(Learner):
                 for key, array in zip(self.rule.state, kept.arrays, strict=True):
                     array[...] = state[f"{name}.{key}"].detach().to(parameter.device)._array
             if "generator" in wanted:
-                self._generator.host.bit_generator.state = json.loads(as_text(state["generator"]))
+                self._generator.host.bit_generator.state = drawn
 
         return wanted, take
 
@@ -329,6 +332,13 @@ class RuleLearner(Learner):
         said = "".join(f"{name} {bare(schedule)}, " for name, schedule in known.items())
         rate, count = super()._words().rsplit(", ", 1)
         return f"{rate}, {said}{count}"
+
+
+def _generator_state(text: str) -> Any:
+    """The state of a generator that a text holds; an error if it holds none."""
+    state = json.loads(text)
+    Generator(0).host.bit_generator.state = state
+    return state
 
 
 class _State:

@@ -9,7 +9,7 @@ besides), and ``l1``, ``l2``, ``noise``, ``clip``, ``clip_by`` and ``generator``
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy
@@ -23,6 +23,8 @@ from .rule import Rule
 __all__ = ["adadelta", "adagrad", "adam", "fsadagrad", "momentum_sgd", "nesterov", "rmsprop", "sgd"]
 
 VARIANCE_MOMENTUM = momentum_schedule_per_sample(math.exp(-1 / 720_000))  # samples; CNTK's default
+# Rules whose steps grow with the gradient: rate / n times the sum is the same as rate times the mean.
+LINEAR = (rules.sgd, rules.momentum, rules.nesterov, rules.averaged_adagrad)
 LARGEST = 1e38  # a step size without a limit: what float32 can hold
 
 
@@ -58,6 +60,12 @@ class BySamples(RuleLearner):
             ones=("rate",) if inside else (),
             **options,
         )
+
+    def _needs_samples(self) -> Iterator[str]:
+        yield from super()._needs_samples()
+        linear = self.rule in LINEAR or (self.rule is rules.rmsprop_with_steps and self._hyper["averaged"][0])
+        if not self.means and not linear:
+            yield "its rule, which sees the sum over the samples,"
 
     def _derived(self, hyper: dict[str, float], dtype: numpy.dtype) -> dict[str, float]:
         gain = 1 - hyper.get("momentum", 0) if self._unit_gain else 1.0

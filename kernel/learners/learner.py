@@ -261,8 +261,8 @@ class Learner:
     def _loading(self, state: Mapping[str, Any]) -> tuple[dict[str, tuple | None], Callable[[], None]]:
         """({name: shape} of what a state must hold; None for any shape, what takes it over once that is so)."""
         wanted: dict[str, tuple | None] = {"counts": (3,), "since": (3,), "rate": None}
-        code = as_text(state["rate"]) if isinstance(state.get("rate"), Tensor) else self._rate.code
-        rate = self._rate if code == self._rate.code else parse(code)
+        rate = self._read(state, "rate", lambda code: self._rate if code == self._rate.code else parse(code))
+        rate = self._rate if rate is None else rate
         wanted |= {name: memory.shape for name, memory in self._memories({"rate": rate}).items()}
 
         def take() -> None:
@@ -271,6 +271,18 @@ class Learner:
             self._remember({"rate": rate}, state)
 
         return wanted, take
+
+    def _read(self, state: Mapping[str, Any], name: str, reader: Callable[[str], Any]) -> Any:
+        """What ``reader`` makes of the text in a state; None if there is none."""
+        if not isinstance(state.get(name), Tensor):
+            return None
+        try:
+            return reader(bytes(state[name].cpu().numpy().astype("uint8")).decode())
+        except (ValueError, TypeError, KeyError) as error:
+            raise ShapeError(
+                f"{self._name}.load_state_dict: {name} cannot be read, and nothing was loaded "
+                f"({str(error).rstrip('.')})."
+            ) from None
 
     @staticmethod
     def _remember(schedules: Mapping[str, Schedule], state: Mapping[str, Tensor]) -> None:
@@ -324,10 +336,6 @@ def named_parameters(name: str, parameters: Any) -> dict[str, Tensor]:
 def as_bytes(text: str) -> Tensor:
     """A text as a tensor of bytes, which a file of weights can hold."""
     return tensor(numpy.frombuffer(text.encode(), "uint8"))
-
-
-def as_text(values: Tensor) -> str:
-    return bytes(values.cpu().numpy().astype("uint8")).decode()
 
 
 class Learners:

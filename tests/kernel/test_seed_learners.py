@@ -16,6 +16,7 @@ from kernel import UnitType, layers
 from kernel.errors import RangeError
 from tests.kernel.every_learner import BY_SAMPLES, SHAPES, bits, some_gradients, some_parameters
 from tests.kernel.reference_learners import Plan, Reference, always
+from tests.kernel.refusals import refused
 
 PER_MINIBATCH, PER_SAMPLE = UnitType.minibatch, UnitType.sample
 
@@ -556,3 +557,56 @@ def test_a_plateau_acts_at_once(name: str) -> None:
             assert plateau.report(1.0) == (i > 1)
             twin.reset_learning_rate(plateau[0])
     assert learner.learning_rate() == 0.125
+
+
+def test_a_learner_resumes_its_noise():
+    w = kernel.Parameter(kernel.zeros(5))
+    learner, gradient = kernel.sgd([w], 0.1, noise=0.3), {w: kernel.ones(5)}
+    learner.update(gradient, 1)
+    state, before = learner.state_dict(), w.value
+    learner.update(gradient, 1)
+    after = w.value
+    w.value = before
+    learner.load_state_dict(state)
+    learner.update(gradient, 1)
+    numpy.testing.assert_array_equal(w.value, after)
+
+
+@pytest.mark.parametrize("name", ["rate", "generator"])
+def test_a_damaged_state_is_refused_and_nothing_is_loaded(name):
+    w = kernel.Parameter(kernel.zeros(5))
+    learner = kernel.sgd([w], 0.1, noise=0.3)
+    damaged = {**learner.state_dict(), name: kernel.tensor([65, 255]).astype("uint8")}
+    learner.update({w: kernel.ones(5)}, 1)
+    refused(lambda: learner.load_state_dict(damaged), "load_state_dict", name, "nothing was loaded")
+    assert learner.minibatches == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "asks"),
+    [
+        (lambda w: kernel.sgd(w, 0.1), False),
+        (lambda w: kernel.momentum_sgd(w, 0.1, 0.9), False),
+        (lambda w: kernel.nesterov(w, 0.1, 0.9), False),
+        (lambda w: kernel.adagrad(w, 0.1), False),
+        (lambda w: kernel.rmsprop(w, 0.1, 0.9, 1.2, 0.5, 10, 0.01), False),
+        (lambda w: kernel.adagrad(w, 0.1, need_ave_multiplier=False), True),
+        (lambda w: kernel.rmsprop(w, 0.1, 0.9, 1.2, 0.5, 10, 0.01, need_ave_multiplier=False), True),
+        (lambda w: kernel.adadelta(w), True),
+        (lambda w: kernel.adam(w, 0.1, 0.9, variance_momentum=0.99), True),
+        (lambda w: kernel.adam(w, 0.1, 0.9, variance_momentum=0.99, minibatch_size=0), False),
+        (lambda w: kernel.fsadagrad(w, 0.1, 0.9, minibatch_size=0), True),
+    ],
+)
+def test_step_asks_for_the_samples_where_they_matter(make, asks):
+    """Where it does not ask, 1 sample and 32 make the same step."""
+    found = []
+    for n in (1, 32):
+        w = kernel.Parameter(kernel.ones(3))
+        w.grad = kernel.tensor([0.5, -1.0, 2.0])
+        learner = make([w])
+        if asks:
+            refused(lambda learner=learner: learner.step(), "step", "how many samples")
+        learner.step(n)
+        found.append(w.value)
+    assert numpy.allclose(*found, rtol=1e-6) != asks
