@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -254,6 +254,9 @@ class FormulaPath(Interactive):
             return {**start, **rates, "plain_rate": EXAMPLES["SGD"].rate_on(surface)}
         return {}
 
+    def unused(self, values: Mapping[str, Any]) -> Collection[str]:
+        return () if SURFACES[values["surface"]].conditioned else ("condition",)
+
     def state(self, *, example: str, rule: str, start_x: float, start_y: float, **values: Any) -> PathState:
         return path_state(text=rule, start=(start_x, start_y), **values)
 
@@ -326,10 +329,10 @@ class FormulaPath(Interactive):
             x, y = each.places[each.last]
             return f"({_said(x)}, {_said(y)})"
 
+        x, y = map(_said, state.start)
         return (
-            f"Two paths on {SURFACES[state.surface].words}, from ({_said(state.start[0])}, {_said(state.start[1])}): that of "
-            f"the typed rule comes to {end(state.own)}, that of plain SGD to {end(state.plain)}; beside them both "
-            "losses, step by step."
+            f"Two paths on {SURFACES[state.surface].words}, from ({x}, {y}): that of the typed rule comes to "
+            f"{end(state.own)}, that of plain SGD to {end(state.plain)}; beside them both losses, step by step."
         )
 
     def status(self, state: PathState) -> str:

@@ -333,7 +333,7 @@ class WidgetOnPage:
 
     def control(self, label: str) -> Locator:
         """The number field, text field or list of that name."""
-        return self.root.get_by_label(label, exact=True).and_(self.page.locator("input, select"))
+        return self.root.get_by_label(label, exact=True).and_(self.page.locator("input, select, textarea"))
 
     def slider(self, label: str) -> Locator:
         return self.root.get_by_role("slider", name=label, exact=True)

@@ -126,6 +126,12 @@ def test_an_example_brings_its_text_and_its_rate_and_typing_is_ones_own(widget):
     assert widget.values["example"] == "momentum"
 
 
+def test_a_condition_number_stands_only_beside_a_quadratic(widget):
+    assert "condition" not in widget.unused(widget.values)
+    widget.set(surface="Rosenbrock")
+    assert "condition" in widget.unused(widget.values)
+
+
 def test_a_mistake_is_shown_and_the_picture_stays(widget):
     picture, alt, _ = widget._shown
     with pytest.raises(RuleError):
