@@ -19,8 +19,8 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 def test_its_programs_run_and_print_what_they_say(program):
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 0, ran.stderr
-    for said in re.findall(r"print\(.*\)  # ((?:tensor|Sequential)\(.*)", program):
-        assert said in ran.stdout
+    for said in re.findall(r"print\(.*\)  # ((?:tensor\(|Sequential\(|Adam\(|\[).*)", program):
+        assert said.partition(", …")[0] in ran.stdout
 
 
 def test_the_sentence_it_quotes_is_the_kernels():
