@@ -255,7 +255,7 @@ def memory(moved: str, momentum: float, time_constant: float, half_life: float, 
 
 # The map: its limits, its pixels, and in how many steps a hundredth is left, with how much colour that gets.
 LOWEST_RATE, HIGHEST_RATE, HIGHEST_MOMENTUM = 0.01, 100.0, 0.995
-_PIXELS = 320
+_PIXELS = 280
 _BANDS = {10: 0.85, 30: 0.62, 100: 0.44, 300: 0.28, math.inf: 0.14}
 _TINTS = {"glides": style.GREEN, "ripples": style.SKY_BLUE}
 
@@ -396,13 +396,7 @@ class MomentumForms(Interactive):
             bbox_to_anchor=(-0.24, -0.13),
         )
 
-        self._map = Canvas(
-            figure,
-            [
-                *(self._image, self._ripples, self._diverges, *self._names),
-                *(self._shift, self._other, self._best, self._here),
-            ],
-        )
+        self._map = Canvas(figure, [self._shift, self._other, self._here])
 
         figure, (way, fall) = style.subplots(2, 1, width=372, height=490)
         way.set(title="The way from (1, 1)", xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), xticks=[-1, 0, 1], yticks=[-1, 0, 1])
@@ -419,20 +413,18 @@ class MomentumForms(Interactive):
         )
         self._ways = [way.plot([], [], **look)[0] for look in looks]
         self._falls = [fall.plot([], [], **look)[0] for look in looks]
-        self._legend = fall.legend(
-            [Line2D([], [], **look) for look in looks],
-            ["no unit gain, rate 0.0001234: the same path"] * 3,
-            loc="upper center",
-            bbox_to_anchor=(0.45, -0.3),
+        fall.legend(
+            [Line2D([], [], **looks[number]) for number in (1, 0, 2)],
+            ["chosen", "other gain, same rate", "other gain, same path"],
+            loc="upper left",
+            bbox_to_anchor=(-0.05, -0.3),
             fontsize=9,
             handlelength=2.6,
         )
-        self._runs = Canvas(figure, [*self._valley, *self._ways, *self._falls, self._legend])
+        self._runs = Canvas(figure, [*self._valley, *self._ways, *self._falls])
 
     def _draw_map(self, form: str, condition: float, unit_gain: bool) -> None:
-        """The regions, their borders and the valley: kept until one of these three changes."""
-        if self._mapped == (form, condition, unit_gain):
-            return
+        """The regions, their borders, the fastest run and the valley, which hang on these three."""
         image, names = _map(form, condition, unit_gain)
         self._image.set_data(image)
         momenta = 1 - np.geomspace(1, 1 - HIGHEST_MOMENTUM, 200)
@@ -446,23 +438,21 @@ class MomentumForms(Interactive):
         for line, level in zip(self._valley, (1, 0.5, 0.2, 0.05), strict=True):
             height = math.sqrt(level * (1 + 1 / condition))
             line.set_data(height * math.sqrt(condition) * np.cos(turn), height * np.sin(turn))
-        self._mapped = (form, condition, unit_gain)
+        rate, momentum = best(form, condition, unit_gain)
+        self._best.set_data([rate], [max(momentum, 0)])
 
     def picture(self, state: MomentumState) -> tuple[bytes, bytes]:
         chosen, other = state.chosen, state.same_rate
-        self._draw_map(chosen.form, state.condition, chosen.unit_gain)
+        valley = chosen.form, state.condition, chosen.unit_gain
+        if valley != self._mapped:
+            self._draw_map(*valley)
+            self._mapped = valley
         # The other gain at the same rate goes the way that the chosen gain goes at this one.
         equal = chosen.rate / (1 - chosen.momentum) if chosen.unit_gain else chosen.rate * (1 - chosen.momentum)
         for marker, rate in ((self._here, chosen.rate), (self._other, equal)):
             marker.set_data([rate], [chosen.momentum])
             marker.set_visible(LOWEST_RATE <= rate <= HIGHEST_RATE)
         self._shift.set_data([chosen.rate, equal], [chosen.momentum] * 2)
-        self._best.set_data([state.best.rate], [max(state.best.momentum, 0)])
-        texts = (
-            f"{other.gain}, rate {other.rate:.4g}",
-            f"{chosen.gain}, rate {chosen.rate:.4g}",
-            f"{other.gain}, rate {state.same_path.rate:.4g}: the same path",
-        )
         every = (slice(None), slice(None), slice(None, None, 6))
         for number, run in enumerate((other, chosen, state.same_path)):
             # What has left the picture need not be drawn where it is.
@@ -470,8 +460,7 @@ class MomentumForms(Interactive):
             self._falls[number].set_data(
                 np.arange(STEPS + 1)[every[number]], np.clip(run.losses[every[number]], 1e-30, 1e30)
             )
-            self._legend.get_texts()[number].set_text(texts[number])
-        return self._map.png(), self._runs.png()
+        return self._map.png(surface=valley), self._runs.png()
 
     def alt(self, state: MomentumState) -> str:
         chosen, other = state.chosen, state.same_rate
