@@ -76,8 +76,8 @@ def test_a_click_on_the_map_chooses_rate_and_momentum(forms):
     forms.page.mouse.click(left + 0.9 * (right - left), bottom + 0.3 * (top - bottom))
     forms.wait_for_status("the run diverges")
     wait_until_all_changed(forms, before)
-    assert number(forms, "rate") == pytest.approx(10 ** (-2 + 0.9 * 4), rel=0.05)
-    assert number(forms, "momentum") == pytest.approx(1 - 0.005**0.3, abs=0.02)
+    forms.wait_until(lambda: number(forms, "rate") == pytest.approx(10 ** (-2 + 0.9 * 4), rel=0.05))
+    forms.wait_until(lambda: number(forms, "momentum") == pytest.approx(1 - 0.005**0.3, abs=0.02))
 
 
 def test_the_map_is_left_for_that_of_the_other_form(forms):
