@@ -54,25 +54,6 @@ def relief(surface: str, condition: float) -> np.ndarray:
     return image
 
 
-def _apart(heights: np.ndarray, gap: float) -> np.ndarray:
-    """The heights, moved as little as can be done simply so that none is nearer than `gap` to the next, 0 to 1.
-
-    >>> _apart(np.array([0.5, 0.5, 0.9]), 0.1).round(2).tolist()
-    [0.5, 0.6, 0.9]
-    """
-    order = np.argsort(heights, kind="stable")
-    placed = np.clip(heights[order], 0, 1)
-    for i in range(1, len(placed)):
-        placed[i] = max(placed[i], placed[i - 1] + gap)
-    limit = 1.0
-    for i in reversed(range(len(placed))):
-        placed[i] = limit = min(placed[i], limit)
-        limit -= gap
-    found = np.empty_like(placed)
-    found[order] = placed
-    return found
-
-
 @dataclass(frozen=True)
 class _Kept:
     """The rates of all learners: the slider shows one of them at a time, the table all."""
@@ -189,7 +170,8 @@ class LearnerRace(Interactive):
         return Pointer(self._map, x="start_x", y="start_y"), Pointer(self._fall, x="step", picture=1)
 
     def formula(self, state: RaceState) -> str:
-        return f"{RACERS[state.chosen].formula}, w ← w − d"
+        lines = (*RACERS[state.chosen].lines, "w ← w − d")
+        return " ".join(f'<span style="white-space:nowrap;margin-right:1.2em">{line}</span>' for line in lines)
 
     def code(self, state: RaceState) -> str:
         return RACERS[state.chosen].code(state.rates[state.chosen])
@@ -242,7 +224,7 @@ class LearnerRace(Interactive):
         whole = shown.highest / shown.lowest
         seen = [(end, self._drawn[name]) for name, end in zip(NAMES, ends, strict=True) if name in state.shown]
         heights = np.log([end / shown.lowest for end, _ in seen]) / math.log(whole)
-        for (end, drawn), height in zip(seen, _apart(heights, 0.052), strict=True):
+        for (end, drawn), height in zip(seen, style.apart(heights, 0.052, 0, 1), strict=True):
             level = shown.lowest * whole**height
             drawn.lead.set_data([STEPS, STEPS + 6], [end, level])
             drawn.name.set_y(level)

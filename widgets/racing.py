@@ -142,17 +142,17 @@ SURFACES = {
 _G, _V, _D = (
     style.term(letter, colour) for letter, colour in (("g", style.VERMILLION), ("v", style.BLUE), ("d", style.GREEN))
 )
-_SQUARES = "a ← β₂ a + (1 − β₂) g²"
+_AVERAGE, _SQUARES = f"{_V} ← β v + (1 − β) {_G}", "a ← β₂ a + (1 − β₂) g²"
 
 
 @dataclass(frozen=True)
 class Racer:
-    """A learner of the kernel as the race runs it: its function, its options, its velocity's name, its formula."""
+    """A learner of the kernel as the race runs it: its function, its options, its velocity's name, its lines."""
 
     function: str
     options: Mapping[str, Any]
     velocity: str | None
-    formula: str
+    lines: tuple[str, ...]
 
     def learner(self, parameter: Any, rate: float) -> Any:
         return getattr(kernel, self.function)([parameter], rate, **self.options)
@@ -165,31 +165,30 @@ class Racer:
 _LIKE_ADAM = {"momentum": 0.9, "variance_momentum": 0.999}
 _SIZES = {"gamma": 0.95, "inc": 1.2, "dec": 0.75, "max": 10, "min": 1e-6}
 RACERS = {
-    "sgd": Racer("sgd", {}, None, f"{_D} = η {_G}"),
-    "momentum_sgd": Racer("momentum_sgd", {"momentum": 0.9}, "v", f"{_V} ← β v + (1 − β) η {_G}, {_D} = v"),
-    "nesterov": Racer("nesterov", {"momentum": 0.9}, "v", f"{_V} ← β v + (1 − β) η {_G}, {_D} = β v + (1 − β) η g"),
-    "adagrad": Racer("adagrad", {"need_ave_multiplier": False}, None, f"a ← a + g², {_D} = η {_G} / √a"),
+    "sgd": Racer("sgd", {}, None, (f"{_D} = η {_G}",)),
+    "momentum_sgd": Racer("momentum_sgd", {"momentum": 0.9}, "v", (f"{_V} ← β v + (1 − β) η {_G}", f"{_D} = v")),
+    "nesterov": Racer(
+        "nesterov", {"momentum": 0.9}, "v", (f"{_V} ← β v + (1 − β) η {_G}", f"{_D} = β v + (1 − β) η g")
+    ),
+    "adagrad": Racer("adagrad", {"need_ave_multiplier": False}, None, ("a ← a + g²", f"{_D} = η {_G} / √a")),
     "rmsprop": Racer(
         "rmsprop",
         {**_SIZES, "need_ave_multiplier": False},
         None,
-        f"a ← γ a + (1 − γ) g², s ← 1.2 s or 0.75 s, {_D} = η s {_G} / √a",
+        ("a ← γ a + (1 − γ) g²", "s ← 1.2 s or 0.75 s", f"{_D} = η s {_G} / √a"),
     ),
-    "fsadagrad": Racer("fsadagrad", _LIKE_ADAM, "v", f"{_SQUARES}, {_V} ← β v + (1 − β) {_G} √c / √a, {_D} = η v"),
-    "adam": Racer("adam", _LIKE_ADAM, "m", f"{_V} ← β v + (1 − β) {_G}, {_SQUARES}, {_D} = η v̂ / (√â + ε)"),
+    "fsadagrad": Racer("fsadagrad", _LIKE_ADAM, "v", (_SQUARES, f"{_AVERAGE} √c / √a", f"{_D} = η v")),
+    "adam": Racer("adam", _LIKE_ADAM, "m", (_AVERAGE, _SQUARES, f"{_D} = η v̂ / (√â + ε)")),
     "adamax": Racer(
-        "adam",
-        {**_LIKE_ADAM, "adamax": True},
-        "m",
-        f"{_V} ← β v + (1 − β) {_G}, a ← max(β₂ a, |g|), {_D} = η v̂ / (a + ε)",
+        "adam", {**_LIKE_ADAM, "adamax": True}, "m", (_AVERAGE, "a ← max(β₂ a, |g|)", f"{_D} = η v̂ / (a + ε)")
     ),
     "adadelta": Racer(
         "adadelta",
         {"rho": 0.95, "epsilon": 1e-6},
         None,
-        f"a ← ρ a + (1 − ρ) g², {_D} = η √(x + ε) / √(a + ε) {_G}, x ← ρ x + (1 − ρ) (d / η)²",
+        ("a ← ρ a + (1 − ρ) g²", f"{_D} = η √(x + ε) / √(a + ε) {_G}", "x ← ρ x + (1 − ρ) (d / η)²"),
     ),
-    "Lion": Racer("Lion", {}, "m", f"{_D} = η sign(β₁ v + (1 − β₁) g), {_V} ← β₂ v + (1 − β₂) {_G}"),
+    "Lion": Racer("Lion", {}, "m", (f"{_D} = η sign(β₁ v + (1 − β₁) g)", f"{_V} ← β₂ v + (1 − β₂) {_G}")),
 }
 NAMES = tuple(RACERS)
 

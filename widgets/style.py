@@ -9,6 +9,8 @@ Nothing here touches pyplot: widgets draw in threads where pyplot's global state
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import matplotlib
@@ -173,3 +175,28 @@ def label_line_end(axes: Axes, x: float, y: float, text: str, colour: str) -> No
         fontweight="bold",
         annotation_clip=False,
     )
+
+
+def apart(heights: Sequence[float], gap: float, low: float = -math.inf, high: float = math.inf) -> list[float]:
+    """The heights, moved just so far that each two are a gap apart: where names stand beside the ends of lines.
+
+    None comes below `low` or above `high`, as long as there is room for all between them.
+
+    >>> apart([1.0, 1.1, 3.0], gap=0.5)
+    [0.8, 1.3, 3.0]
+    >>> apart([0.0, 0.0, 0.9], gap=0.1, low=0, high=1)
+    [0.0, 0.1, 0.9]
+    """
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    groups: list[list[int]] = []  # of names that touch: each stands around the mean of its heights
+
+    def lowest(group: list[int]) -> float:
+        middle = sum(min(max(float(heights[number]), low), high) for number in group) / len(group)
+        return max(low, min(middle - gap * (len(group) - 1) / 2, high - gap * (len(group) - 1)))
+
+    for number in order:
+        groups.append([number])
+        while len(groups) > 1 and lowest(groups[-1]) < lowest(groups[-2]) + gap * len(groups[-2]):
+            groups[-2:] = [groups[-2] + groups[-1]]
+    places = {number: round(lowest(group) + gap * rank, 9) for group in groups for rank, number in enumerate(group)}
+    return [places[number] for number in range(len(heights))]

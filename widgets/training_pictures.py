@@ -21,30 +21,6 @@ from widgets.training_runs import Data, Frame, Run, probabilities
 WIDTH, HEIGHT = 368, 300
 
 
-def apart(heights: Sequence[float], gap: float) -> list[float]:
-    """The heights, moved just so far that each two are a gap apart: where names stand beside the ends of lines.
-
-    >>> apart([1.0, 1.1, 3.0], gap=0.5)
-    [0.8, 1.3, 3.0]
-    """
-    order = sorted(range(len(heights)), key=heights.__getitem__)
-    # Groups of names that touch: each stands around the mean of its heights.
-    groups: list[list[int]] = []
-
-    def low(group: list[int]) -> float:
-        return sum(heights[number] for number in group) / len(group) - gap * (len(group) - 1) / 2
-
-    for number in order:
-        groups.append([number])
-        while len(groups) > 1 and low(groups[-1]) < low(groups[-2]) + gap * len(groups[-2]):
-            groups[-2:] = [groups[-2] + groups[-1]]
-    places = dict(enumerate(heights))
-    for group in groups:
-        for rank, number in enumerate(group):
-            places[number] = round(low(group) + gap * rank, 9)
-    return [places[number] for number in range(len(heights))]
-
-
 class Curves:
     """Losses over the updates, thick on the points held out, thin on the minibatches; names at the lines' ends."""
 
@@ -76,7 +52,7 @@ class Curves:
         ends = [_last(frame.looked, held) for held in frame.held]
         low, high = np.log(self._limits)
         heights = np.clip([math.log(loss) for _, loss in ends], low, high)
-        names = apart(heights.tolist(), gap=(high - low) / 16)
+        names = style.apart(heights.tolist(), gap=(high - low) / 16)
         for number, (update, loss) in enumerate(ends):
             self._thin[number].set_data(np.arange(1, frame.step + 1), frame.losses[number])
             self._thick[number].set_data(frame.looked, frame.held[number])

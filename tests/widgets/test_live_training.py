@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import kernel
+from widgets import style
 from widgets.live_training import LiveTraining
-from widgets.training_pictures import apart
 from widgets.training_runs import (
     DATA,
     LEARNERS,
@@ -241,7 +241,7 @@ def test_the_students_random_numbers_are_left_alone():
 
 @pytest.mark.parametrize("heights", [[1, 2, 3], [1, 1, 1], [3, 1.1, 1.0, 2.9], [0.0], [5, 5.2, 4.9, 5.1, 0]])
 def test_names_stand_apart_in_the_lines_order(heights):
-    places = apart(heights, gap=0.5)
+    places = style.apart(heights, gap=0.5)
     order = np.argsort(heights, kind="stable")
     assert (np.diff(np.array(places)[order]) >= 0.5 - 1e-9).all()
     assert np.mean(places) == pytest.approx(np.mean(heights))
