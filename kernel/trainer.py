@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy
 
-from .errors import DtypeError, GradError, RangeError, ShapeError, show
+from .errors import DtypeError, GradError, ShapeError, show
 from .function import Function, combine, criterion
 from .learners import Learner, Learners
-from .schedules import Counts, Schedule, is_number, minibatch_size_schedule
+from .schedules import Counts, Schedule, minibatch_size_schedule, require_count
 from .symbol import Symbol, node_of
 
 
@@ -143,16 +143,15 @@ def _train(
     >>> [epoch.samples for epoch in summary.epoch_summaries], summary.epoch_summaries[-1].metric
     ([100, 100, 100], 0.0)
     """
-    sizes = minibatch_size_schedule(minibatch_size) if not isinstance(minibatch_size, Schedule) else minibatch_size
+    sizes = minibatch_size_schedule(minibatch_size)
     arrays = data if isinstance(data, tuple | list) else (data,)
     lengths = {len(array) for array in arrays}
     if len(lengths) != 1 or 0 in lengths:
         raise ShapeError(f"train: data should be arrays of as many samples each, but they have {sorted(lengths)}.")
     total = lengths.pop()
     epoch_size = total if epoch_size is None else epoch_size
-    for name, value in (("max_epochs", max_epochs), ("epoch_size", epoch_size)):
-        if not is_number(value) or value != int(value) or value < 1:
-            raise RangeError(f"train: {name} should be a whole number, 1 or more, but {show(value)} came.")
+    require_count("train", "max_epochs", max_epochs)
+    require_count("train", "epoch_size", epoch_size)
     trainer = Trainer(None, self, parameter_learners)
     at, seen, summaries = 0, Counts(), []
     for _ in range(max_epochs):

@@ -196,3 +196,18 @@ def test_wrong_calls():
         "0",
         error=RangeError,
     )
+    for wrong in ({"max_epochs": 2.0}, {"epoch_size": float("inf")}, {"max_epochs": float("nan")}):
+        refused(
+            lambda wrong=wrong: measure.train((POINTS, LABELS), learner, **wrong),
+            "train",
+            *wrong,
+            "whole number",
+            error=DtypeError,
+        )
+    shrinking = kernel.schedules.Linear(8, 0, 3)
+    refused(
+        lambda: measure.train((POINTS, LABELS), learner, minibatch_size=shrinking),
+        "minibatch_size_schedule",
+        "1 or more",
+        error=RangeError,
+    )
