@@ -80,6 +80,9 @@ class Kind(ArrayType):
     device: Device
     direct: bool  # floats that the host computes with: what fits may be written straight into their memory
 
+    def __deepcopy__(self, memo: dict) -> Kind:
+        return self  # the one object
+
     @staticmethod
     def of(shape: tuple[int, ...], dtype: numpy.dtype, device: Device) -> Kind:
         """The kind of arrays of this shape and dtype on ``device``."""

@@ -124,6 +124,9 @@ class Program:
         self._ready: dict[Kind, Callable] = {}
         self._memory: dict[tuple, list] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_ready": {}, "_memory": {}}  # a copy has scratch arrays of its own
+
     def _place(self, inputs: dict[str, Node]) -> None:
         """Decide where each result is written."""
         last = {x.node: k for k, node in enumerate(self._order) for x in _operands(node)}
@@ -167,6 +170,9 @@ class Program:
         """The program in C, for one element of type T; None if one of its operations has no text in C."""
         if not self.is_blockwise or any(node.op.c is None or node.attributes for node in self._order):
             return None
+        numbers = [x for node in self._order for x in node.inputs if type(x) is not Entry]
+        if not all(map(math.isfinite, numbers)):  # C has no word for infinity that every compiler knows
+            return None
         named = {node: f"x_{name}" for node, name in self._names.items() if node.op is None}
         lines = []
         for k, node in enumerate(self._order):
@@ -206,9 +212,11 @@ class Program:
             else functools.partial(node.op.forward, xp, **node.attributes)
             for k, node in enumerate(self._order)
         }
+        namespace |= {"inf": math.inf, "nan": math.nan}
         exec(self.python, namespace)  # its text is made of our own names and numbers only
         update = namespace["update"]
-        if like.size <= BLOCK or not self.is_blockwise:
+        # Blocks are for the processor's cache; to a GPU they are launches.
+        if like.size <= BLOCK or not self.is_blockwise or kind.device.kind != "cpu":
             return functools.partial(update, *self._room(xp, like))
         return self._in_blocks(update, xp)
 

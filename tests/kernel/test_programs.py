@@ -2,6 +2,7 @@
 
 import ctypes
 import inspect
+import math
 import shutil
 import subprocess
 import tracemalloc
@@ -280,3 +281,26 @@ def test_halves_are_computed_in_single_precision():
     kernel.Adam([w], lr=0.5).step()
     assert w.dtype == "float16"
     numpy.testing.assert_allclose(w.value, -0.5, atol=2e-3)
+
+
+def test_to_a_device_that_is_no_processor_a_large_array_goes_whole():
+    """Blocks are for the processor's cache; to a GPU each of them would be a launch."""
+    program = Program(lambda w, g: (w - kernel.tanh(g),), "wg", "w", [])
+    for place, parts in ((CPU, 3), (STRICT, 1)):
+        calls, xp = [], place.xp
+        counted = type(xp)(
+            **{**vars(xp), "tanh": lambda *a, xp=xp, calls=calls, **o: calls.append(1) or xp.tanh(*a, **o)}
+        )
+        other = type("Place", (), {"xp": counted, "kind": place.kind})()
+        kind = Kind((3 * BLOCK,), numpy.dtype("float32"))
+        kind.device = other
+        program.run(kind, [place.from_host(numpy.ones(3 * BLOCK, "float32")) for _ in range(2)], [])
+        assert len(calls) == parts
+
+
+def test_a_formula_may_name_infinity():
+    program = Program(lambda w, g: (w - kernel.minimum(g, math.inf),), "wg", "w", [])
+    w, g = numpy.ones(3, "float32"), numpy.ones(3, "float32")
+    program.run(kind_of(w), [w, g], [])
+    assert (w == 0).all()
+    assert program.c is None  # where infinity has no name
