@@ -133,7 +133,8 @@ class Universal(Learner):
                 f"universal: the parameters {', '.join(waiting)} have no size yet; call the model on data once."
             )
         self._gradients = [variable(f"gradient_{name}", p.shape, p.dtype) for name, p in self._named.items()]
-        self._rate_node = variable("rate", (), owned[0].dtype)
+        self._dtype = owned[0].dtype
+        self._rate_node = variable("rate", (), self._dtype)
         symbols = [[_symbol(node) for node in nodes] for nodes in (map(node_of, owned), self._gradients)]
         token = _made.set([])
         try:
@@ -175,11 +176,14 @@ class Universal(Learner):
     def _learn(self, gradients: dict[Tensor, Tensor], n: int | None, sweep_end: bool, are_means: bool) -> bool:
         if self._targets is None:
             self._targets = self._build()
-        device = next(iter(gradients)).device
+        first = next(iter(gradients))
+        device, dtype = first.device, first.dtype
         for constant in self._constants:  # they follow the parameters
-            if constant.device is not device:
-                moved = constant.to(device)
+            wished = dtype if constant.dtype == self._dtype else constant.dtype
+            if constant.device is not device or constant.dtype != wished:
+                moved = constant.to(device).astype(wished)
                 constant._array, constant._kind, constant._written = moved._array, moved._kind, moved._written
+        self._dtype = dtype
         absent = [name for name, p in self._named.items() if p not in gradients]
         if absent:
             raise GradError(f"universal: the expression needs all gradients, but {', '.join(absent)} has none.")
@@ -189,7 +193,7 @@ class Universal(Learner):
             for node, p in zip(self._gradients, self._named.values(), strict=True)
         }
         rate = effective_rate(self._rate.now(self.counts - self._since), self._rate.minibatch_size, n or 1)
-        given[self._rate_node] = full((), rate, dtype=self._rate_node.declared[1], device=device)
+        given[self._rate_node] = full((), rate, dtype=dtype, device=device)
         with no_grad():
             # Computed before anything is written: it may read what the programs write.
             values = evaluate([entry for _, entry in self._others], given) if self._others else []

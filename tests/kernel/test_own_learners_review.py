@@ -450,3 +450,25 @@ def test_universal_wants_a_function(wrong: Any) -> None:
     refused(lambda: kernel.universal(wrong, [kernel.Parameter([1.0])]), "universal", error=OURS)
     for parameters in ([], None, [1.0], kernel.Parameter([1.0])):
         refused(lambda parameters=parameters: kernel.universal(sgd, parameters), "universal", error=OURS)
+
+
+def test_what_an_expression_keeps_follows_the_parameters_into_another_dtype():
+    def normed(parameters, gradients, rate):
+        steps = []
+        for p, g in zip(parameters, gradients, strict=True):
+            v = kernel.constant(0.0, p.shape)
+            now = kernel.assign(v, 0.5 * v + g)
+            steps.append(kernel.assign(p, p - rate * now / kernel.sqrt(kernel.mean(now * now))))
+        return steps
+
+    w = kernel.Parameter([1.0, 2.0])
+    model = kernel.Module()
+    model.w = w
+    learner = kernel.universal(normed, [w], 0.25)
+    w.grad = kernel.ones(2)
+    learner.step()
+    model.to("float64")
+    w.grad = kernel.ones(2, dtype="float64")
+    learner.step()
+    assert w.dtype == learner.state_dict()["kept.0"].dtype == "float64"
+    numpy.testing.assert_allclose(w.value, [0.5, 1.5])
