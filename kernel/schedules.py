@@ -892,6 +892,7 @@ def as_schedule(name: str, argument: str, value: Any, words: tuple = AT_LEAST_0)
         return Constant(value)
     if not isinstance(value, Schedule):
         hint = ", made by learning_parameter_schedule, say" if isinstance(value, list | tuple) else ""
+        hint = " (.item() makes a number of it)" if hasattr(value, "item") else hint
         raise DtypeError(f"{name}: {argument} should be a number or a schedule{hint}, but {show(value)} came.")
     low, high, meaning = words
     lowest, highest = value.limits
@@ -1036,7 +1037,7 @@ CONSTRUCTORS: dict[str, Callable[..., Schedule]] = {
         momentum_schedule_per_sample,
     )
 }
-LONGEST_TEXT, LONGEST_LIST, LARGEST = 2000, 10_000, 1e100
+LONGEST_TEXT, LONGEST_LIST, LARGEST = 200_000, 10_000, 1e100
 _OPERATORS = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,

@@ -46,11 +46,18 @@ LIMITS = {
 }
 WORDS = {
     "variance": "variance momentum",
-    "inner_epsilon": "inner epsilon",
+    "inner_epsilon": "epsilon",
     "rate_decay": "rate decay",
     "momentum_decay": "momentum decay",
 }
-UNSAID = ("dampening", "inner_epsilon", "epsilon_hat", "averaged")
+OPTIONS = ("l1", "noise", "clip", "clip_by", "generator")  # of every learner
+MEANT = {  # CNTK's names of options, and a slip
+    "l1_regularization_weight": "l1",
+    "l2_regularization_weight": "l2",
+    "gaussian_noise_injection_std_dev": "noise",
+    "gradient_clipping_threshold_per_sample": "clip",
+    "learning_rate": "lr",
+}
 
 
 class RuleLearner(Learner):
@@ -80,6 +87,7 @@ class RuleLearner(Learner):
 
     DECAYS: ClassVar[tuple[str, ...]] = ("momentum", "variance")
     ARGUMENTS: ClassVar[dict[str, str]] = {"variance": "variance_momentum"}  # whose name is not the rule's
+    UNSAID: ClassVar[tuple[str, ...]] = ("dampening", "inner_epsilon", "epsilon_hat", "averaged")
     RESTS: ClassVar[bool] = True  # whether nothing changes while the rate is 0, the velocity neither
 
     def __init__(
@@ -102,8 +110,13 @@ class RuleLearner(Learner):
         maximize: bool = False,
         generator: Generator | None = None,
         name: str | None = None,
+        **unknown: Any,
     ):
         super().__init__(parameters, rate, minibatch_size, name)
+        for option in unknown:
+            known = f"beside its arguments there are {', '.join(OPTIONS)}"
+            known = f"it is called {MEANT[option]} here" if option in MEANT else known
+            raise DtypeError(f"{self._name}: there is no option {option}; {known}.")
         self.rule, self.means, self._ones = rule, means, ones
         self._hyper: dict[str, Schedule] = {}
         for name, value in hyper.items():
@@ -168,7 +181,7 @@ class RuleLearner(Learner):
 
     def _settle(self) -> None:
         """Find out whether anything depends on how far training is; what does not is computed once."""
-        schedules = (self._rate, *self._hyper.values(), *self._options.values(), *([self._clip] if self._clip else []))
+        schedules = (self._rate, *self._schedules().values())
         self._is_steady = all(isinstance(schedule, Constant) for schedule in schedules)
         self._asks_step = "step" in self.rule.asks or bool(self.rule.memory)
         self._lasting = {}
@@ -273,10 +286,13 @@ class RuleLearner(Learner):
         drawn = self._generator.host.standard_normal(parameter.shape) * spread
         return parameter.device.from_host(numpy.asarray(drawn, parameter.dtype))
 
+    def _schedules(self) -> dict[str, Schedule]:
+        """All of them, save the rate's."""
+        return self._hyper | self._options | ({"clip": self._clip} if self._clip is not None else {})
+
     def _needs_samples(self) -> Iterator[str]:
         yield from super()._needs_samples()
-        schedules = self._hyper | self._options | ({"clip": self._clip} if self._clip is not None else {})
-        for name, schedule in schedules.items():
+        for name, schedule in self._schedules().items():
             if schedule.counts_samples:
                 yield f"the {WORDS.get(name, name)} ({schedule!r})"
         if "samples" in self.rule.asks:
@@ -293,14 +309,14 @@ class RuleLearner(Learner):
                 state |= {f"{name}.{key}": tensor(value, dtype="float64") for key, value in kept.memory.items()}
                 for key, array in zip(self.rule.state, kept.arrays, strict=True):
                     state[f"{name}.{key}"] = _wrap(array, kept.kind.device).clone()
-        state |= self._memories(self._hyper)
+        state |= self._memories(self._schedules())
         if "noise" not in self._off:
             state["generator"] = as_bytes(json.dumps(self._generator.host.bit_generator.state))
         return state
 
     def _loading(self, state: Mapping[str, Any]) -> tuple[dict[str, tuple | None], Callable[[], None]]:
         wanted, take_counts = super()._loading(state)
-        wanted |= {name: memory.shape for name, memory in self._memories(self._hyper).items()}
+        wanted |= {name: memory.shape for name, memory in self._memories(self._schedules()).items()}
         if "noise" not in self._off:
             wanted["generator"] = None
             drawn = self._read(state, "generator", _generator_state)
@@ -311,21 +327,22 @@ class RuleLearner(Learner):
 
         def take() -> None:
             take_counts()
-            self._remember(self._hyper, state)
+            self._remember(self._schedules(), state)
             self._states.clear()
             for name, parameter in present.items():
                 kept = self._state(parameter)
                 kept.step = int(state[f"{name}.step"].item())
                 kept.memory = {key: state[f"{name}.{key}"].item() for key in self.rule.memory}
-                for key, array in zip(self.rule.state, kept.arrays, strict=True):
-                    array[...] = state[f"{name}.{key}"].detach().to(parameter.device)._array
+                with parameter.device.guard():
+                    for key, array in zip(self.rule.state, kept.arrays, strict=True):
+                        array[...] = state[f"{name}.{key}"].detach().to(parameter.device)._array
             if "generator" in wanted:
                 self._generator.host.bit_generator.state = drawn
 
         return wanted, take
 
     def _words(self) -> str:
-        known = {WORDS.get(name, name): s for name, s in self._hyper.items() if name not in UNSAID}
+        known = {WORDS.get(name, name): s for name, s in self._hyper.items() if name not in self.UNSAID}
         known |= {name: s for name, s in self._options.items() if name not in self._off}
         if self._clip is not None:
             known[f"clip by {self._clip_by}"] = self._clip

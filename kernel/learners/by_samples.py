@@ -1,9 +1,8 @@
 """Learners by CNTK's names: they know how many samples a gradient is of, and what a rate is meant for.
 
 Gradients are sums over the samples of a minibatch, as backward of a summed criterion gives them. Options of all of
-them, by
-keyword: ``minibatch_size``, what schedules are meant for that do not say it themselves (0 makes gradients means
-besides), and ``l1``, ``l2``, ``noise``, ``clip``, ``clip_by`` and ``generator``, see ``RuleLearner``.
+them, by keyword: ``minibatch_size``, what schedules are meant for that do not say it themselves (0 makes gradients
+means besides), and ``l1``, ``l2``, ``noise``, ``clip``, ``clip_by`` and ``generator``, see ``RuleLearner``.
 """
 
 from __future__ import annotations

@@ -22,12 +22,18 @@ def _norm_squared(gradient: Tensor) -> Any:
         return (wide * wide).sum()
 
 
+def _total(squares: Mapping[Tensor, Any]) -> Any:
+    """Their sum, where the first of the gradients is."""
+    first = next(iter(squares)).device
+    with first.guard():
+        return sum(square if p.device is first else send(square, p.device, first) for p, square in squares.items())
+
+
 def shrinking(by: str, gradients: Mapping[Tensor, Tensor], scale: float, largest: float) -> dict[Tensor, Any]:
     """For each parameter by what its gradient is to be multiplied: by ``scale``, and so that it is not too large."""
     squares = {p: _norm_squared(g) for p, g in gradients.items()}
-    first = next(iter(gradients)).device
     if by == "global norm":
-        total = sum(square if p.device is first else send(square, p.device, first) for p, square in squares.items())
+        first, total = next(iter(gradients)).device, _total(squares)
         squares = {p: total if p.device is first else send(total, first, p.device) for p in squares}
     found = {}
     for p, square in squares.items():
@@ -58,7 +64,7 @@ def clip_grad_value_(parameters: Iterable, clip_value: float) -> None:
 def clip_grad_norm_(parameters: Iterable, max_norm: float) -> float:
     """Scale the gradients, in place, so that the norm of all of them is at most ``max_norm``; returns what it was.
 
-    Source: Pascanu and others 2013, arXiv:1211.5063.
+    With ``max_norm`` infinite it only tells. Source: Pascanu and others 2013, arXiv:1211.5063.
 
     >>> w = kernel.Parameter([1.0, 1.0])
     >>> w.grad = kernel.tensor([3.0, 4.0])
@@ -66,9 +72,11 @@ def clip_grad_norm_(parameters: Iterable, max_norm: float) -> float:
     (5.0, [0.6, 0.8])
     """
     name = "clip_grad_norm_"
-    limit = as_schedule(name, "max_norm", max_norm).now(Counts())
+    limit = max_norm if max_norm == math.inf else as_schedule(name, "max_norm", max_norm).now(Counts())
     gradients = [p.grad for p in named_parameters(name, parameters).values() if p.grad is not None]
-    norm = math.sqrt(sum(float(_norm_squared(g)) for g in gradients))
+    if not gradients:
+        return 0.0
+    norm = math.sqrt(gradients[0].device.xp.read(_total({g: _norm_squared(g) for g in gradients})))
     if not math.isfinite(norm):
         raise RangeError(f"{name}: the gradients hold {norm}; no factor makes them finite. Lower the learning rate.")
     if norm > limit:

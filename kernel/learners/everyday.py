@@ -21,12 +21,6 @@ __all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "NAd
 OF_THE_REST = {"momentum": "gain", "variance": "fresh"}  # what averages take of the new
 
 
-def _betas(name: str, betas: Any) -> dict[str, Any]:
-    if not isinstance(betas, list | tuple) or len(betas) != 2:
-        raise DtypeError(f"{name}: betas should be two numbers, as (0.9, 0.999), but {show(betas)} came.")
-    return {"momentum": betas[0], "variance": betas[1]}
-
-
 class Everyday(RuleLearner):
     """What these learners have in common; the options of every learner are described at ``RuleLearner``.
 
@@ -38,7 +32,6 @@ class Everyday(RuleLearner):
         **dict.fromkeys(("epsilon", "inner_epsilon"), "eps"),
         **dict.fromkeys(("l2", "decay"), "weight_decay"),
         "rate_decay": "lr_decay",
-        "variance": "betas[1]",
     }
 
     def __init__(
@@ -56,6 +49,19 @@ class Everyday(RuleLearner):
 
     def _derived(self, hyper: dict[str, float], dtype: numpy.dtype) -> dict[str, float]:
         return hyper | {OF_THE_REST[name]: 1 - hyper[name] for name in OF_THE_REST if name in hyper}
+
+
+class WithBetas(Everyday):
+    """Those that average gradients, and what they divide by, with a beta for each."""
+
+    ARGUMENTS: ClassVar[dict[str, str]] = {**Everyday.ARGUMENTS, "momentum": "betas[0]", "variance": "betas[1]"}
+
+    def __init__(self, params: Iterable, lr: Any, betas: Any, rule: Any, hyper: dict[str, Any], *args: Any, **kw: Any):
+        if not isinstance(betas, list | tuple) or len(betas) != 2:
+            raise DtypeError(
+                f"{type(self).__name__}: betas should be two numbers, as (0.9, 0.999), but {show(betas)} came."
+            )
+        super().__init__(params, lr, rule, {"momentum": betas[0], "variance": betas[1], **hyper}, *args, **kw)
 
 
 class SGD(Everyday):
@@ -101,7 +107,7 @@ class SGD(Everyday):
         return hyper | {"inside": 1.0}
 
 
-class Adam(Everyday):
+class Adam(WithBetas):
     """The rule ``rules.adam``: every weight has a rate of its own, by the size of its gradients.
 
     Args:
@@ -131,10 +137,11 @@ class Adam(Everyday):
         decoupled_weight_decay: bool = False,
         **options: Any,
     ):
-        name = type(self).__name__
-        hyper = _betas(name, betas) | {"epsilon": eps, "epsilon_hat": 0}
+        hyper = {"epsilon": eps, "epsilon_hat": 0}
         rule = rules.amsgrad if amsgrad else rules.adam
-        super().__init__(params, lr, rule, hyper, weight_decay, decoupled_weight_decay, maximize=maximize, **options)
+        super().__init__(
+            params, lr, betas, rule, hyper, weight_decay, decoupled_weight_decay, maximize=maximize, **options
+        )
 
 
 class AdamW(Adam):
@@ -171,7 +178,7 @@ class AdamW(Adam):
         )
 
 
-class NAdam(Everyday):
+class NAdam(WithBetas):
     """The rule ``rules.nadam``: Adam that looks ahead.
 
     Args:
@@ -201,13 +208,13 @@ class NAdam(Everyday):
         maximize: bool = False,
         **options: Any,
     ):
-        hyper = _betas("NAdam", betas) | {"epsilon": eps, "momentum_decay": momentum_decay}
+        hyper = {"epsilon": eps, "momentum_decay": momentum_decay}
         super().__init__(
-            params, lr, rules.nadam, hyper, weight_decay, decoupled_weight_decay, maximize=maximize, **options
+            params, lr, betas, rules.nadam, hyper, weight_decay, decoupled_weight_decay, maximize=maximize, **options
         )
 
 
-class RAdam(Everyday):
+class RAdam(WithBetas):
     """The rule ``rules.radam``: Adam that begins with care.
 
     Args:
@@ -235,13 +242,13 @@ class RAdam(Everyday):
         maximize: bool = False,
         **options: Any,
     ):
-        hyper = _betas("RAdam", betas) | {"epsilon": eps}
+        hyper = {"epsilon": eps}
         super().__init__(
-            params, lr, rules.radam, hyper, weight_decay, decoupled_weight_decay, maximize=maximize, **options
+            params, lr, betas, rules.radam, hyper, weight_decay, decoupled_weight_decay, maximize=maximize, **options
         )
 
 
-class Adamax(Everyday):
+class Adamax(WithBetas):
     """The rule ``rules.adamax``: Adam with the largest gradient of late in the divisor.
 
     Args:
@@ -253,8 +260,10 @@ class Adamax(Everyday):
         maximize: whether to go uphill.
 
     >>> kernel.Adamax([kernel.Parameter([1.0])])
-    Adamax(rate 0.002, momentum 0.9, variance momentum 0.999, epsilon 0, 1 parameter)
+    Adamax(rate 0.002, momentum 0.9, variance momentum 0.999, epsilon 1e-08, 1 parameter)
     """
+
+    UNSAID = ("epsilon",)  # the outer one, which is 0
 
     def __init__(
         self,
@@ -267,8 +276,8 @@ class Adamax(Everyday):
         maximize: bool = False,
         **options: Any,
     ):
-        hyper = _betas("Adamax", betas) | {"inner_epsilon": eps, "epsilon": 0}
-        super().__init__(params, lr, rules.adamax, hyper, weight_decay, maximize=maximize, **options)
+        hyper = {"inner_epsilon": eps, "epsilon": 0}
+        super().__init__(params, lr, betas, rules.adamax, hyper, weight_decay, maximize=maximize, **options)
 
 
 class Adagrad(Everyday):
@@ -373,7 +382,7 @@ class RMSprop(Everyday):
         super().__init__(params, lr, rule, hyper, weight_decay, maximize=maximize, **options)
 
 
-class Lion(Everyday):
+class Lion(WithBetas):
     """The rule ``rules.lion``: steps of one size for every weight, and one state.
 
     Args:
@@ -397,6 +406,4 @@ class Lion(Everyday):
         maximize: bool = False,
         **options: Any,
     ):
-        super().__init__(
-            params, lr, rules.lion, _betas("Lion", betas), weight_decay, True, maximize=maximize, **options
-        )
+        super().__init__(params, lr, betas, rules.lion, {}, weight_decay, True, maximize=maximize, **options)

@@ -9,6 +9,7 @@ import numpy
 
 from ..creation import tensor
 from ..errors import DeviceError, DtypeError, GradError, RangeError, ShapeError, UnknownSizeError, show
+from ..module import Module
 from ..op import is_float, spell
 from ..parameter import Waiting
 from ..schedules import Counts, Schedule, as_schedule, is_number, parse
@@ -145,7 +146,7 @@ class Learner:
         raise NotImplementedError
 
     def _count(self, n: int | None, sweep_end: bool) -> None:
-        self.samples += n or 0
+        self.samples += int(n or 0)  # 2.0 samples are two
         self.minibatches += 1
         self.sweeps += bool(sweep_end)
 
@@ -165,10 +166,20 @@ class Learner:
             )
 
     def _require_samples(self, method: str, n: Any) -> None:
+        if callable(n):
+            raise DtypeError(f"{self._name}.{method}: it takes no closure; call backward() of the loss before it.")
         if not is_number(n) or not float(n).is_integer():
             raise DtypeError(f"{self._name}.{method}: n_samples should be a whole number, but {show(n)} came.")
         if n < 1:
             raise RangeError(f"{self._name}.{method}: n_samples should be 1 or more, but {show(n)} came.")
+
+    def __getattr__(self, name: str) -> Any:
+        if name in ("param_groups", "add_param_group"):
+            raise AttributeError(
+                f"{self._name}: there is no {name}; reset_learning_rate(…) gives another rate, and a learner for each "
+                "group of parameters, put together by kernel.learners.Learners([a, b]), gives each its options."
+            )
+        raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}.")
 
     def _name_of(self, parameter: Tensor) -> str:
         return next(name for name, p in self._named.items() if p is parameter)
@@ -303,8 +314,10 @@ def bare(schedule: Schedule) -> str:
 
 def named_parameters(name: str, parameters: Any) -> dict[str, Tensor]:
     """{name: parameter} of what a learner was given; those without a name are called by their place."""
-    if isinstance(parameters, Tensor) or not isinstance(parameters, Iterable):
-        hint = "; call it, as model.parameters()" if callable(parameters) else ", in a list or from model.parameters()"
+    if isinstance(parameters, Tensor | Module) or not isinstance(parameters, Iterable):
+        hint = ", in a list or from model.parameters()"
+        if callable(parameters) and not isinstance(parameters, Module):
+            hint = "; call it, as model.parameters()"
         raise DtypeError(f"{name}: parameters should be several tensors{hint}, but {show(parameters)} came.")
     named: dict[str, Tensor] = {}
     for i, entry in enumerate(parameters):

@@ -71,7 +71,7 @@ class UserLearner(Learner):
             raise DtypeError(
                 f"{type(self).__name__}: __init__ should begin with super().__init__(parameters, lr_schedule)."
             )
-        raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}.")
+        return super().__getattr__(name)
 
     def _learn(self, gradients: dict[Tensor, Tensor], n: int | None, sweep_end: bool, are_means: bool) -> bool:
         if type(self).update is Learner.update:

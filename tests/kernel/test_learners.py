@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import itertools
 import math
@@ -953,7 +954,7 @@ def test_wrong_numbers(name: str, wrong: dict[str, Any]) -> None:
     argument = next(iter(wrong))
     said = "min" if (name, argument) == ("rmsprop", "max") else argument
     if argument == "betas" and isinstance(wrong["betas"], tuple) and len(wrong["betas"]) == 2:
-        said = "momentum" if wrong["betas"][1] in (0.9, 0.99) else "betas[1]"
+        said = "betas[0]" if wrong["betas"][1] in (0.9, 0.99) else "betas[1]"
     refused(lambda: getattr(kernel, name)([w()], **right | wrong), name, said, error=OURS)
 
 
@@ -1117,3 +1118,88 @@ def test_many_steps_take_no_memory() -> None:
     finally:
         tracemalloc.stop()
     assert kept < 100_000, "67 bytes for a step would be too much"
+
+
+# What users of other systems type.
+
+
+def test_names_of_other_systems_are_told_ours() -> None:
+    learner = kernel.SGD([w()], lr=0.1)
+    refused(lambda: kernel.Adam([w()], foreach=True), "Adam", "foreach", "clip_by", error=DtypeError)
+    refused(lambda: kernel.SGD([w()], learning_rate=1), "SGD", "learning_rate", "called lr", error=DtypeError)
+    refused(lambda: kernel.sgd([w()], 1, l1_regularization_weight=1), "sgd", "called l1", error=DtypeError)
+    refused(lambda: learner.param_groups, "SGD", "reset_learning_rate", "Learners", error=AttributeError)
+    refused(lambda: learner.step(lambda: 0), "SGD.step", "closure", "backward()", error=DtypeError)
+    refused(lambda: kernel.SGD(layers.Sequential([layers.Linear(2, 1)])), "model.parameters()", error=DtypeError)
+    refused(lambda: kernel.SGD([w()], lr=kernel.tensor(0.1)), "SGD", ".item()", error=DtypeError)
+    assert not hasattr(learner, "no_such_thing")
+
+
+def test_words_tell_the_epsilon_that_was_given() -> None:
+    assert "epsilon 0.001," in repr(kernel.Adamax([w()], eps=1e-3))
+    assert "epsilon" not in repr(kernel.adagrad([w()], 0.1))
+
+
+def test_counts_stay_whole() -> None:
+    parameter = w()
+    learner = kernel.sgd([parameter], 0.1)
+    learner.update({parameter: kernel.ones_like(parameter)}, 2.0)
+    assert type(learner.samples) is int
+    assert learner.state_dict()["counts"].dtype == "int64"
+
+
+def test_every_plateau_is_saved() -> None:
+    def learner() -> tuple[Any, list[schedules.Plateau]]:
+        plateaus = [schedules.Plateau(0.1, 0.5, patience=0) for _ in range(3)]
+        decaying, clipping, cooling = plateaus
+        return kernel.SGD([w()], lr=cooling, weight_decay=decaying, clip=clipping), plateaus
+
+    first, reported = learner()
+    for plateau in reported:
+        plateau.report(1.0)
+        plateau.report(1.0)
+    second, plateaus = learner()
+    second.load_state_dict(first.state_dict())
+    assert [plateau[0] for plateau in plateaus[:2]] == [0.05, 0.05]
+    assert second.learning_rate() == 0.05
+
+
+def test_a_long_rate_is_loaded_by_a_learner_that_began_with_another() -> None:
+    values = [1 / (i + 3) for i in range(300)]
+    first = kernel.sgd([w()], kernel.learning_rate_schedule(values, "minibatch", 1))
+    second = kernel.sgd([w()], 0.5)
+    second.load_state_dict(first.state_dict())
+    assert second.learning_rate() == values[0]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_deep_copy_goes_on_by_itself(name: str) -> None:
+    parameters = some_parameters()
+    learner = EVERY[name](parameters, noise=0.01)
+    learner.update(some_gradients(parameters, 0), 4)
+    copied, copies = copy.deepcopy((learner, parameters))
+    assert all(a is b for a, b in zip(copied.parameters, copies, strict=True))
+    before = bits(copies)
+    learner.update(some_gradients(parameters, 1), 4)
+    assert bits(copies) == before
+    copied.update(some_gradients(copies, 1), 4)
+    assert bits(copies) == bits(parameters)
+
+
+def test_the_norm_can_be_asked_for_alone() -> None:
+    parameters = [w(), w()]
+    for parameter in parameters:
+        parameter.grad = kernel.full(parameter.shape, 3.0)
+    before = [p.grad.tolist() for p in parameters]
+    norm = kernel.clip_grad_norm_(parameters, math.inf)
+    assert norm == pytest.approx(math.sqrt(sum(9 * p.grad.numel() for p in parameters)))
+    assert [p.grad.tolist() for p in parameters] == before
+    assert kernel.clip_grad_norm_([w()], 1.0) == 0.0
+
+
+def test_the_norm_of_gradients_on_two_devices() -> None:
+    parameters = [kernel.Parameter(kernel.ones(2).to(place)) for place in ("strict", "cpu")]
+    for parameter, value in zip(parameters, (3.0, 4.0), strict=True):
+        parameter.grad = kernel.tensor([value, 0.0]).to(parameter.device)
+    assert kernel.clip_grad_norm_(parameters, 1.0) == 5.0
+    assert [[round(x, 4) for x in p.grad.tolist()] for p in parameters] == [[0.6, 0.0], [0.8, 0.0]]
