@@ -82,11 +82,11 @@ check("MyDescent")
 #
 # ```python
 # class HeavyBall(kernel.UserLearner):
-#     def update(self, gradients, n_samples, sweep_end):
-#         velocity = 0
+#     def update(self, gradients, n, end):
+#         rate, v = self.learning_rate(), 0
 #         for p, g in gradients.items():
-#             velocity = 0.9 * velocity + g / n_samples
-#             p.value = p.value - self.learning_rate() * velocity
+#             v = 0.9 * v + g / n
+#             p.value = p.value - rate * v
 #         return True
 # ```
 #
@@ -122,8 +122,8 @@ check("HeavyBall")
 #
 # **Lion** was found in 2023 by a search over programs. With its decay beside the step it reads
 #
-# $$ d = \operatorname{sign}(\beta_1 m + (1 - \beta_1)\, g), \quad w \leftarrow w - \eta\,(d + \lambda w), \quad
-# m \leftarrow \beta_2 m + (1 - \beta_2)\, g . $$
+# $$ \begin{aligned} d &= \operatorname{sign}(\beta_1 m + (1 - \beta_1)\, g) \\
+# w &\leftarrow w - \eta\,(d + \lambda w) \\ m &\leftarrow \beta_2 m + (1 - \beta_2)\, g \end{aligned} $$
 #
 # Write it as a pure rule.
 #

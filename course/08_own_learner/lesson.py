@@ -40,7 +40,8 @@ np.set_printoptions(precision=4, suppress=True)
 # %% [markdown]
 # ## 1 · A rule is a pure function
 #
-# Here are the lines of Adam as this kernel has them. They are all there is.
+# Here is Adam as this kernel has it: three lines. (The correction for the beginning is a number, and part of `rate` by
+# then.)
 
 # %%
 print(inspect.getsource(rules.adam.update))
@@ -56,10 +57,14 @@ start = kernel.ones(2)
 w, state = start, rules.adam.begin(start)
 for step, gradient in enumerate(([4.0, 0.004], [-4.0, 0.004]), start=1):
     w, state = rules.adam(w, kernel.tensor(gradient), state, hyper | {"step": step})
-    print(f"step {step}: w {w.numpy()}  m {state['m'].numpy()}  a {state['a'].numpy()}")
+    print(f"after step {step}: w = {w.numpy()}")
+print("state: m =", state["m"].numpy(), "a =", state["a"].numpy())
 print("the start is still", start)
 
 # %% [markdown]
+# The first steps are as long as the rate, whatever the gradient. In the second the turned gradient meets an average that
+# remembers, and moves its weight by 0.005 only.
+#
 # $$ (w, s) \;\leftarrow\; R(w, g, s, h), \qquad w, g : (P,) $$
 #
 # A **rule** $R$ takes the parameter, its gradient, its **state** $s$ (here $m$ and $a$, shaped as $w$) and the
@@ -150,7 +155,7 @@ for how in ("old", "forgotten", "shared"):
     try:
         print(f"{how}:", kernel.inspect_update(kernel.universal(changed(how), pair), 10, 2)[0])
     except kernel.errors.RangeError as error:
-        print(f"{how}:", fill(str(error), 80, subsequent_indent="    "))
+        print(fill(f"{how}: {error}", 58, subsequent_indent="    "))
 
 # %% [markdown]
 # With the old average the first step divides by $\sqrt{10^{-6}}$ and is 10 long, twenty times as far as it should get.
@@ -243,7 +248,7 @@ w = kernel.Parameter([0.0])
 learner = Careful([w], 0.1)
 print([learner.update({w: np.array([g])}, n_samples=1) for g in (1.0, np.nan, 1.0)])
 print("counted:", learner.minibatches, "· w:", w.value)
-print("state:", list(learner.state_dict()))
+print("state:", ", ".join(learner.state_dict()))
 
 with tempfile.TemporaryDirectory() as folder:
     kernel.save(learner.state_dict(), Path(folder, "careful.safetensors"))
@@ -332,7 +337,7 @@ for axes, (name, options) in zip(panels, clips.items(), strict=True):
     step = -np.concatenate([p.value for p in pair]) + 0.0
     cosine = step @ whole / np.linalg.norm(step) / np.linalg.norm(whole)
     angle = np.degrees(np.arccos(min(cosine, 1)))
-    print(f"{name:17} {step}  norm {np.linalg.norm(step):6.3f}  turned by {angle:.1f} degrees")
+    print(f"{name:16} {step} norm {np.linalg.norm(step):5.2f}, {angle:4.1f}°")
     for tensor, colour, hatch in ((0, style.BLUE, ""), (1, style.ORANGE, "//")):
         place = np.arange(2) + 2 * tensor
         axes.bar(place, step[place], color=colour, hatch=hatch, edgecolor=style.PAPER)
