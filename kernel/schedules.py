@@ -869,9 +869,9 @@ class Plateau(Schedule):
         return bool(self.minibatch_size)
 
     def meant_for(self, minibatch_size: int) -> Schedule:
-        if self.minibatch_size is None:  # itself, not a copy: reports come to this one
-            object.__setattr__(self, "minibatch_size", minibatch_size)
-        return self
+        meant = super().meant_for(minibatch_size)
+        object.__setattr__(meant, "_memory", self._memory)  # reports come to this one, and reach all
+        return meant
 
     @property
     def limits(self) -> tuple[float, float]:

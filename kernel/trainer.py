@@ -52,17 +52,24 @@ class Trainer:
         self.model, self.criterion = model, _as_criterion("Trainer", criterion)
         self.learners = learners if isinstance(learners, Learners) else Learners(learners)
         self.previous_minibatch_sample_count = self.total_number_of_samples_seen = 0
-        self._loss = self._metric = float("nan")
+        self._read: tuple = ()  # of loss and metric: the sum, and by what it is divided
 
     @property
     def previous_minibatch_loss_average(self) -> float:
         """The loss of the minibatch before, averaged over its samples, before its update."""
-        return self._loss
+        return self._average(0)
 
     @property
     def previous_minibatch_evaluation_average(self) -> float:
         """The metric of the minibatch before, averaged over its samples; nan for a criterion without one."""
-        return self._metric
+        return self._average(1)
+
+    def _average(self, which: int) -> float:
+        # On a GPU this waits for the minibatch to be done with: so it is read only when somebody asks.
+        if which >= len(self._read):
+            return float("nan")
+        total, count = self._read[which]
+        return total.item() / count
 
     def train_minibatch(self, arguments: Any, sweep_end: bool = False) -> bool:
         """An update by one minibatch.
@@ -91,18 +98,13 @@ class Trainer:
                 "the parameters of this criterion."
             )
         with function._passed(given, True, tuple(map(node_of, parameters))) as (outputs, gradients):
-            self._loss, *metrics = (_average(output, n) for output in outputs)
-            self._metric = metrics[0] if metrics else float("nan")
+            # One number is a mean already. A copy of it: the executor writes over its outputs.
+            self._read = tuple((y.sum(), n) if y.ndim else (y.clone(), 1) for y in outputs)
             found = dict(zip(parameters, gradients, strict=True))
             changed = self.learners._share(found, n, sweep_end, are_means=not outputs[0].ndim)
         self.previous_minibatch_sample_count = n
         self.total_number_of_samples_seen += n
         return changed
-
-
-def _average(output: Any, n: int) -> float:
-    """An output for each sample, or one number that is a mean already, as the average over the samples."""
-    return output.item() if not output.ndim else output.sum().item() / n
 
 
 def _as_criterion(name: str, given: Any) -> Function:

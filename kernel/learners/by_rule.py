@@ -87,7 +87,7 @@ class RuleLearner(Learner):
 
     DECAYS: ClassVar[tuple[str, ...]] = ("momentum", "variance")
     ARGUMENTS: ClassVar[dict[str, str]] = {"variance": "variance_momentum"}  # whose name is not the rule's
-    UNSAID: ClassVar[tuple[str, ...]] = ("dampening", "inner_epsilon", "epsilon_hat", "averaged")
+    UNSAID: ClassVar[tuple[str, ...]] = ("dampening", "inner_epsilon", "epsilon_hat")
     RESTS: ClassVar[bool] = True  # whether nothing changes while the rate is 0, the velocity neither
 
     def __init__(

@@ -23,7 +23,10 @@ __all__ = ["adadelta", "adagrad", "adam", "fsadagrad", "momentum_sgd", "nesterov
 
 VARIANCE_MOMENTUM = momentum_schedule_per_sample(math.exp(-1 / 720_000))  # samples; CNTK's default
 # Rules whose steps grow with the gradient: rate / n times the sum is the same as rate times the mean.
-LINEAR = (rules.sgd, rules.momentum, rules.nesterov, rules.averaged_adagrad)
+LINEAR = (
+    *(rules.sgd, rules.momentum, rules.nesterov),
+    *(rules.averaged_adagrad, rules.averaged_rmsprop_with_steps),
+)
 LARGEST = 1e38  # a step size without a limit: what float32 can hold
 
 
@@ -62,8 +65,7 @@ class BySamples(RuleLearner):
 
     def _needs_samples(self) -> Iterator[str]:
         yield from super()._needs_samples()
-        linear = self.rule in LINEAR or (self.rule is rules.rmsprop_with_steps and self._hyper["averaged"][0])
-        if not self.means and not linear:
+        if not self.means and self.rule not in LINEAR:
             yield "its rule, which sees the sum over the samples,"
 
     def _derived(self, hyper: dict[str, float], dtype: numpy.dtype) -> dict[str, float]:
@@ -180,8 +182,9 @@ def rmsprop(
     ):
         if not holds:
             raise RangeError(f"rmsprop: {what}.")
-    hyper = given | {"max": LARGEST if max > LARGEST else max, "averaged": int(need_ave_multiplier)}
-    return BySamples("rmsprop", parameters, lr, rules.rmsprop_with_steps, hyper, **options)
+    hyper = given | {"max": LARGEST if max > LARGEST else max}
+    rule = rules.averaged_rmsprop_with_steps if need_ave_multiplier else rules.rmsprop_with_steps
+    return BySamples("rmsprop", parameters, lr, rule, hyper, **options)
 
 
 def fsadagrad(

@@ -9,6 +9,7 @@ import numpy
 
 from ..creation import tensor
 from ..errors import DeviceError, DtypeError, GradError, RangeError, ShapeError, UnknownSizeError, show
+from ..functional import zeros_like
 from ..module import Module
 from ..op import is_float, spell
 from ..parameter import Waiting
@@ -62,10 +63,10 @@ class Learner:
         """Go on with another learning rate: a number, or a schedule that begins now."""
         self._rate, self._since, self._lasting = self._as_rate(rate), self.counts, None
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of its parameters."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of its parameters; or, as PyTorch has it too, set them to 0."""
         for parameter in self._named.values():
-            parameter.grad = None
+            parameter.grad = None if set_to_none or parameter.grad is None else zeros_like(parameter.grad).detach()
 
     def step(self, n_samples: int | None = None, sweep_end: bool = False) -> bool:
         """Change the parameters by their ``grad``.
@@ -320,6 +321,7 @@ def named_parameters(name: str, parameters: Any) -> dict[str, Tensor]:
             hint = "; call it, as model.parameters()"
         raise DtypeError(f"{name}: parameters should be several tensors{hint}, but {show(parameters)} came.")
     named: dict[str, Tensor] = {}
+    seen: set[int] = set()
     for i, entry in enumerate(parameters):
         key, parameter = entry if isinstance(entry, tuple) and len(entry) == 2 else (str(i), entry)
         if isinstance(parameter, Mapping):
@@ -335,12 +337,13 @@ def named_parameters(name: str, parameters: Any) -> dict[str, Tensor]:
             )
         if not is_float(parameter.dtype):
             raise DtypeError(f"{name}: parameter {key} should be of floats, but is {parameter.dtype}.")
-        if any(parameter is other for other in named.values()):
+        if id(parameter) in seen:
             first = next(other for other, p in named.items() if p is parameter)
             raise RangeError(f"{name}: parameter {key} stands there twice, as {first} too; name it once.")
         if key in named:
             raise RangeError(f"{name}: two parameters are called {key}; names should differ.")
         named[key] = parameter
+        seen.add(id(parameter))
     if not named:
         raise RangeError(f"{name}: parameters is empty; give those of a model, as model.parameters().")
     return named
@@ -389,10 +392,10 @@ class Learners:
         """The parameters of all."""
         return tuple(p for learner in self.learners for p in learner.parameters)
 
-    def zero_grad(self) -> None:
-        """Forget the gradients of all parameters."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters; see ``Learner.zero_grad``."""
         for learner in self.learners:
-            learner.zero_grad()
+            learner.zero_grad(set_to_none)
 
     def step(self, n_samples: int | None = None, sweep_end: bool = False) -> bool:
         """A step of each learner one of whose parameters has a gradient; see ``Learner.step``."""

@@ -19,6 +19,7 @@ __all__ = [
     "adamax",
     "amsgrad",
     "averaged_adagrad",
+    "averaged_rmsprop_with_steps",
     "centred_rmsprop",
     "fsadagrad",
     "lion",
@@ -207,36 +208,59 @@ class centred_rmsprop(Rule):
         return w - rate * v, a, v, m
 
 
+def _with_steps(g, a, sign_before, size, gamma, fresh, inc, dec, largest, smallest):
+    """(a, the sign of g, the step sizes, by what g is multiplied): what the two rules below have in common."""
+    a = gamma * a + fresh * g * g
+    sign_now = sign(g)
+    same = maximum(sign_now * sign_before, 0)  # 1 or 0
+    size = same * minimum(size * inc, largest) + (1 - same) * maximum(size * dec, smallest)
+    return a, sign_now, size, size / sqrt(a + 1e-6)
+
+
 class rmsprop_with_steps(Rule):
     """RMSProp with a step size of its own for each weight, which grows while the gradient keeps its sign.
 
     a ← γ a + (1 − γ) g² (at first g²); s ← min(s·inc, max) where g has the sign it had, else max(s·dec, min), beginning
-    with 0.02; f = s / √(a + 1e-6); w ← w − (η / mean f) g f, without the mean if ``averaged`` is 0. Source: CNTK 2.7,
-    established by running it.
+    with 0.02; f = s / √(a + 1e-6); w ← w − η g f. Source: CNTK 2.7, established by running it.
 
     >>> rule = kernel.learners.rules.rmsprop_with_steps
-    >>> hyper = {"rate": 0.1, "gamma": 0.9, "inc": 1.2, "dec": 0.5, "max": 10, "min": 0.01, "averaged": 1, "step": 1}
+    >>> hyper = {"rate": 10, "gamma": 0.9, "inc": 1.2, "dec": 0.5, "max": 10, "min": 0.01, "step": 1}
+    >>> w, _ = rule(kernel.zeros(2), kernel.tensor([1.0, 3.0]), rule.begin(kernel.zeros(2)), hyper)
+    >>> w
+    tensor([-0.1, -0.1])
+    """
+
+    state = {"a": 0.0, "sign_before": 0.0, "size": 0.02}
+
+    def numbers(rate, gamma, inc, dec, max, min, step):
+        gamma = gamma if step > 1 else 0.0
+        # No size is infinite: 0 times infinity would be nan.
+        sizes = {"inc": inc, "dec": dec, "largest": max if max < 1e38 else 1e38, "smallest": min}
+        return {"rate": rate, "gamma": gamma, "fresh": 1 - gamma, **sizes}
+
+    def update(w, g, a, sign_before, size, rate, gamma, fresh, inc, dec, largest, smallest):
+        numbers = gamma, fresh, inc, dec, largest, smallest
+        a, sign_now, size, factor = _with_steps(g, a, sign_before, size, *numbers)
+        return w - rate * (g * factor), a, sign_now, size
+
+
+class averaged_rmsprop_with_steps(Rule):
+    """The same, w ← w − (η / mean f) g f: the factors are divided by their mean and share out the rate.
+
+    >>> rule = kernel.learners.rules.averaged_rmsprop_with_steps
+    >>> hyper = {"rate": 0.1, "gamma": 0.9, "inc": 1.2, "dec": 0.5, "max": 10, "min": 0.01, "step": 1}
     >>> w, _ = rule(kernel.zeros(2), kernel.tensor([1.0, 3.0]), rule.begin(kernel.zeros(2)), hyper)
     >>> w
     tensor([-0.15, -0.15])
     """
 
-    state = {"a": 0.0, "sign_before": 0.0, "size": 0.02}
+    state = rmsprop_with_steps.state
+    numbers = rmsprop_with_steps.numbers
 
-    def numbers(rate, gamma, inc, dec, max, min, averaged, step):
-        gamma = gamma if step > 1 else 0.0
-        # No size is infinite: 0 times infinity would be nan.
-        sizes = {"inc": inc, "dec": dec, "largest": max if max < 1e38 else 1e38, "smallest": min}
-        own = 0.0 if averaged else 1.0
-        return {"rate": rate, "gamma": gamma, "fresh": 1 - gamma, "averaged": 1 - own, "plain": own, **sizes}
-
-    def update(w, g, a, sign_before, size, rate, gamma, fresh, averaged, plain, inc, dec, largest, smallest):
-        a = gamma * a + fresh * g * g
-        sign_now = sign(g)
-        same = maximum(sign_now * sign_before, 0)  # 1 or 0
-        size = same * minimum(size * inc, largest) + (1 - same) * maximum(size * dec, smallest)
-        factor = size / sqrt(a + 1e-6)
-        return w - rate / (averaged * mean(factor) + plain) * (g * factor), a, sign_now, size
+    def update(w, g, a, sign_before, size, rate, gamma, fresh, inc, dec, largest, smallest):
+        numbers = gamma, fresh, inc, dec, largest, smallest
+        a, sign_now, size, factor = _with_steps(g, a, sign_before, size, *numbers)
+        return w - rate / mean(factor) * (g * factor), a, sign_now, size
 
 
 class adadelta(Rule):

@@ -104,6 +104,7 @@ class pow(Binary):
     """a to the power b; the gradient in b is taken as 0 where a is 0."""
 
     onnx = "Pow"
+    c = "pow({0}, {1})"
     reads = ("a b", "a y")
 
     def infer(a, b):
@@ -192,6 +193,7 @@ class exp(Unary):
 
     function = "exp"
     onnx = "Exp"
+    c = "exp({0})"
     vjp = (lambda xp, g, y, x: g * y,)
     reads = ("y",)
 
@@ -201,6 +203,7 @@ class log(Unary):
 
     function = "log"
     onnx = "Log"
+    c = "log({0})"
     vjp = (lambda xp, g, y, x: g / x,)
     reads = ("x",)
 
@@ -220,6 +223,7 @@ class sin(Unary):
 
     function = "sin"
     onnx = "Sin"
+    c = "sin({0})"
     vjp = (lambda xp, g, y, x: g * xp.cos(x),)
     reads = ("x",)
 
@@ -229,6 +233,7 @@ class cos(Unary):
 
     function = "cos"
     onnx = "Cos"
+    c = "cos({0})"
     vjp = (lambda xp, g, y, x: -g * xp.sin(x),)
     reads = ("x",)
 
@@ -238,6 +243,7 @@ class tanh(Unary):
 
     function = "tanh"
     onnx = "Tanh"
+    c = "tanh({0})"
     vjp = (lambda xp, g, y, x, **out: xp.through_tanh(g, y, **out),)
     overwrites = True
     reads = ("y",)

@@ -323,9 +323,14 @@ RULES: dict[str, tuple[Callable, Any, Callable[[int], dict]]] = {
         lambda i: {"rate": 0.1, "alpha": 0.9, "epsilon": 1e-8},
     ),
     "rmsprop_with_steps": (
-        lambda p: kernel.rmsprop(p, 0.1, 0.9, 1.2, 0.5, 10.0, 0.01, minibatch_size=0),
+        lambda p: kernel.rmsprop(p, 0.1, 0.9, 1.2, 0.5, 10.0, 0.01, need_ave_multiplier=False, minibatch_size=0),
         rules.rmsprop_with_steps,
-        lambda i: t(i, rate=0.1, gamma=0.9, inc=1.2, dec=0.5, max=10.0, min=0.01, averaged=1),
+        lambda i: t(i, rate=0.1, gamma=0.9, inc=1.2, dec=0.5, max=10.0, min=0.01),
+    ),
+    "averaged_rmsprop_with_steps": (
+        lambda p: kernel.rmsprop(p, 0.1, 0.9, 1.2, 0.5, 10.0, 0.01, minibatch_size=0),
+        rules.averaged_rmsprop_with_steps,
+        lambda i: t(i, rate=0.1, gamma=0.9, inc=1.2, dec=0.5, max=10.0, min=0.01),
     ),
     "adadelta": (
         lambda p: kernel.Adadelta(p, 1.0),
@@ -1203,3 +1208,15 @@ def test_the_norm_of_gradients_on_two_devices() -> None:
         parameter.grad = kernel.tensor([value, 0.0]).to(parameter.device)
     assert kernel.clip_grad_norm_(parameters, 1.0) == 5.0
     assert [[round(x, 4) for x in p.grad.tolist()] for p in parameters] == [[0.6, 0.0], [0.8, 0.0]]
+
+
+def test_gradients_are_forgotten_or_set_to_zero():
+    w = kernel.Parameter([1.0])
+    w.grad = kernel.tensor([2.0])
+    learner = kernel.SGD([w])
+    learner.zero_grad(set_to_none=False)
+    assert w.grad.tolist() == [0.0]
+    learner.zero_grad()
+    assert w.grad is None
+    learner.zero_grad(set_to_none=False)
+    assert w.grad is None

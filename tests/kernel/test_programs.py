@@ -304,3 +304,36 @@ def test_a_formula_may_name_infinity():
     program.run(kind_of(w), [w, g], [])
     assert (w == 0).all()
     assert program.c is None  # where infinity has no name
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler here")
+def test_every_operation_with_a_text_in_c_computes_the_same(tmp_path):
+    """One formula of all of them, in C and in place."""
+    ops = [op for op in kernel.op.registry.values() if op.c]
+    assert len(ops) >= 16
+
+    def formula(w, g, rate):
+        found = w
+        for op in ops:
+            given = (abs(found) + rate,) if len(op.arguments) == 1 else (abs(found) + rate, g)
+            found = found + kernel.apply(op, *given) / len(ops)
+        return (found + g**2,)
+
+    rng = numpy.random.default_rng(0)
+    w, g = (rng.standard_normal(100).astype("float32") for _ in range(2))
+    program = Program(formula, "wg", "w", ["rate"])
+    body = program.c.replace("\nT t", "\nfloat t").replace("T t0", "float t0", 1)
+    text = C_MAIN.format(
+        arguments=", float *p_w, float *p_g, float x_rate",
+        reads="float x_w = p_w[i], x_g = p_g[i];",
+        body=body,
+        writes="p_w[i] = x_w;",
+    )
+    (tmp_path / "all.c").write_text(text)
+    flags = ["-O1", "-ffp-contract=off", "-shared", "-fPIC", "-lm"]
+    subprocess.run(["gcc", str(tmp_path / "all.c"), "-o", str(tmp_path / "all.so"), *flags], check=True)
+    compiled = w.copy()
+    pointers = [array.ctypes.data_as(ctypes.POINTER(ctypes.c_float)) for array in (compiled, g)]
+    ctypes.CDLL(str(tmp_path / "all.so")).update(w.size, *pointers, ctypes.c_float(0.5))
+    program.run(kind_of(w), [w, g], [0.5])
+    numpy.testing.assert_allclose(compiled, w, rtol=1e-5)

@@ -778,3 +778,12 @@ def test_huge_counts_are_no_trouble() -> None:
         assert 0 <= schedule[10**18] <= 1
     assert StepDecay(0.1, 1, 0.5)[10**9] == 0.0, "it falls to nothing"
     assert Exponential(0.1, 0.5)[10**9] == 0.0
+
+
+def test_two_learners_share_a_plateau_and_each_has_its_own_unit():
+    plateau = kernel.schedules.Plateau(0.5, factor=0.5, patience=0)
+    first, second = plateau.meant_for(0), plateau.meant_for(32)
+    assert (first.minibatch_size, second.minibatch_size, plateau.minibatch_size) == (0, 32, None)
+    plateau.report(1.0)
+    assert plateau.report(1.0)
+    assert first[0] == second[0] == plateau[0] == 0.25
