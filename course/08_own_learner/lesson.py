@@ -377,7 +377,8 @@ for make in (kernel.Adam, kernel.AdamW):
 #
 # Three lines are enough to invent a learner. First choose "find the bug", read what is said, and mend it by swapping the
 # two lines. Then write a rule that beats momentum at a condition number of 200, and see whether it still does on the turned
-# quadratic. The code below the picture is yours to copy.
+# quadratic: who divides each weight's gradient by its own size knows the axes, not the valley. The code below the picture
+# is yours to copy.
 
 # %%
 FormulaPath()
