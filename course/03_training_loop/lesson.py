@@ -247,7 +247,10 @@ def seconds(scores):
 with kernel.no_grad():
     print("the same scores:", abs(one_by_one() - at_once()).max().item() < 1e-4)
     slow, fast = seconds(one_by_one), seconds(at_once)
-print("at once is more than fifty times as fast:", slow > 50 * fast)
+
+# %% tags=["nbval-ignore-output"]
+# Not compared by the tests: times differ from machine to machine.
+print(f"at once it takes 1 ms for every {slow / fast:.0f} ms one by one")
 
 # %% [markdown]
 # Test in batches, too. (On a GPU, whose thousands of units want work, even more so: move the net and the data there once,
