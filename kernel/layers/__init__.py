@@ -38,6 +38,7 @@ from .convolutional import (
     MaxPooling,
 )
 from .dense import Dense, Embedding, Linear
+from .losses import CrossEntropyLoss
 from .normalisation import (
     BatchNorm,
     BatchNorm1d,
@@ -68,6 +69,7 @@ __all__ = [
     "Convolution1D",
     "Convolution2D",
     "ConvolutionTranspose2D",
+    "CrossEntropyLoss",
     "Dense",
     "Dropout",
     "Embedding",

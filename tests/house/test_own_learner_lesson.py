@@ -1,8 +1,7 @@
-"""What lesson 08 says of the widget, of times and of its buggy class, which no cell compares."""
+"""What lesson 08 says of the widget and of its buggy class, which no cell compares."""
 
 import ast
 import re
-import time
 from pathlib import Path
 
 import numpy as np
@@ -78,25 +77,3 @@ def test_lion_and_clipping_are_the_kernels():
     kernel.SGD(pair, lr=1, clip=1.5, clip_by="global norm").update(dict(zip(pair, (g, m), strict=True)), 1)
     for parameter, answer in zip(pair, EXERCISES["clipped"].function([g, m], 1.5), strict=True):
         np.testing.assert_allclose(-parameter.value, answer.numpy(), rtol=1e-12)
-
-
-def test_the_class_is_the_slowest_by_far():
-    made = from_the_lesson()
-    ways = {
-        "expression": lambda p: kernel.universal(made["as_expression"], p, 0.01),
-        "class": lambda p: made["AsClass"](p, 0.01),
-    }
-    best = {}
-    for name, make in ways.items():
-        parameters = [kernel.Parameter(np.ones(50, "float32")) for _ in range(20)]
-        learner = make(parameters)
-        for p in parameters:
-            p.grad = kernel.ones(50)
-        times = []
-        for _ in range(40):
-            begin = time.perf_counter()
-            learner.step()
-            times.append(time.perf_counter() - begin)
-        best[name] = min(times)
-    # It is more than ten times; the machine may be busy.
-    assert best["class"] > 3 * best["expression"]

@@ -241,7 +241,9 @@ def alike(a: Any, b: Any, tolerance: float = 0.0) -> None:
 
 
 def test_every_layer_has_a_row():
-    assert set(LAYERS) | {"default_options", "BatchNorm1d", "BatchNorm2d"} == set(layers.__all__)
+    # A loss takes two tensors and is tested at the end of this file.
+    others = {"default_options", "BatchNorm1d", "BatchNorm2d", "CrossEntropyLoss"}
+    assert set(LAYERS) | others == set(layers.__all__)
 
 
 @every_layer
@@ -686,3 +688,15 @@ def test_dropout_only_drops_while_training():
     for wrong in ((), (0.5, 0.5)):
         with pytest.raises(DtypeError, match=r"^Dropout: give dropout_rate or keep_prob, one of the two"):
             layers.Dropout(*wrong)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_the_loss_as_a_layer_is_torchs(reduction):
+    import torch
+
+    rng = numpy.random.default_rng(0)
+    logits, labels = rng.standard_normal((6, 4)).astype("float32"), rng.integers(0, 4, 6)
+    ours = layers.CrossEntropyLoss(reduction)(kernel.tensor(logits), kernel.tensor(labels))
+    theirs = torch.nn.CrossEntropyLoss(reduction=reduction)(torch.tensor(logits), torch.tensor(labels))
+    numpy.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-6)
