@@ -292,27 +292,28 @@ def _names(nodes: list[Node]) -> dict[Node, str]:
 
 def _compiled(targets: list[tuple[Tensor, Entry]]) -> tuple[list[_Part], list[tuple[Tensor, Entry]]]:
     """(what becomes programs, the assignments that do not)."""
-    groups: list[list[tuple[Tensor, Entry]]] = []
-    for target in targets:
-        # What reads what another one writes goes with it. A number, such as a count of steps, is written at the end.
-        apart, merged = [], [target]
-        for group in groups:
-            if any(_reads(other, target) or _reads(target, other) for other in group):
-                merged = group + merged
-            else:
-                apart.append(group)
-        groups = [*apart, merged]
+    # What reads an array that another one writes goes with it. A number, as a count of steps, is written at the end.
+    place = {id(target): i for i, (target, _) in enumerate(targets) if target.ndim}
+    joined = list(range(len(targets)))
+
+    def group_of(i: int) -> int:
+        while joined[i] != i:
+            i = joined[i]
+        return i
+
+    for i in place.values():
+        for node in topological([targets[i][1].node]):
+            if node.op is None and id(node.value) in place:
+                joined[group_of(place[id(node.value)])] = group_of(i)
+    groups: dict[int, list[tuple[Tensor, Entry]]] = {}
+    for i, target in enumerate(targets):
+        groups.setdefault(group_of(i), []).append(target)
     parts, others = [], []
-    for group in groups:
+    for group in groups.values():
         part = _part_of(group)
         parts += [part] if part else []
         others += [] if part else group
     return parts, others
-
-
-def _reads(one: tuple[Tensor, Entry], other: tuple[Tensor, Entry]) -> bool:
-    """Whether an assignment reads the array that another one writes."""
-    return other[0].ndim > 0 and any(node.value is other[0] for node in topological([one[1].node]) if node.op is None)
 
 
 def _part_of(targets: list[tuple[Tensor, Entry]]) -> _Part | None:
