@@ -16,8 +16,8 @@ from kernel.op import Kind
 from widgets import style
 from widgets.base import Canvas, Choice, Interactive, Number, Pointer, Slider, Table
 from widgets.controls import Text
-from widgets.learner_race import relief
-from widgets.racing import FAR, SURFACES
+from widgets.racing import FAR
+from widgets.surfaces import SURFACES, relief
 from widgets.update_rules import Formula, read
 
 STEPS = 100

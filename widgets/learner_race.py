@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import ipywidgets
@@ -16,42 +15,10 @@ from matplotlib.patches import FancyArrowPatch
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 
-import kernel
 from widgets import style
 from widgets.base import Canvas, Choice, Interactive, Number, Player, Pointer, Several, Slider, Table
-from widgets.racing import HIGHEST_RATE, LOWEST_RATE, NAMES, RACERS, STEPS, SURFACES, RaceState, race_state, retuned
-
-_PIXELS = 500  # of the map, at least
-_LOWEST, _HIGHEST, _LINE = ((255, 255, 255, 255), (196, 206, 217, 255), (160, 172, 186, 255))
-_BANDS = np.linspace(_LOWEST, _HIGHEST, 18).astype(np.uint8)
-
-
-def _twice_as_fine(values: np.ndarray) -> np.ndarray:
-    """A table of values with the means of neighbours between them: (N, N) to (2 N - 1, 2 N - 1)."""
-    fine = np.empty([2 * size - 1 for size in values.shape])
-    fine[::2, ::2] = values
-    fine[1::2, ::2] = (values[1:] + values[:-1]) / 2
-    fine[:, 1::2] = (fine[:, 2::2] + fine[:, :-2:2]) / 2
-    return fine
-
-
-@lru_cache(16)
-def relief(surface: str, condition: float) -> np.ndarray:
-    """The loss from above, as an image: bands of equal ratios, white where it is lowest, with lines between them."""
-    shown = SURFACES[surface]
-    x, y = (middle + shown.reach * np.linspace(-1, 1, shown.grid) for middle in shown.middle)
-    places = kernel.tensor(np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2))
-    losses = shown.loss(places, condition).numpy().reshape(shown.grid, shown.grid)
-    lowest = losses.min()
-    # The logarithm, so that valleys show; a little is added, or the deepest point would take most of the bands.
-    heights = np.log(losses - lowest + 1e-3 * (np.median(losses) - lowest))
-    while len(heights) < _PIXELS:
-        heights = _twice_as_fine(heights)
-    bands = ((heights - heights.min()) * ((len(_BANDS) - 1e-6) / np.ptp(heights))).astype(np.uint8)
-    image = _BANDS[bands]
-    image[1:][bands[1:] != bands[:-1]] = _LINE
-    image[:, 1:][bands[:, 1:] != bands[:, :-1]] = _LINE
-    return image
+from widgets.racing import HIGHEST_RATE, LOWEST_RATE, NAMES, RACERS, STEPS, RaceState, race_state, retuned
+from widgets.surfaces import SURFACES, relief
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ class Learner:
             what = f"none came for {', '.join(missing)}" if missing else "some belong to no parameter"
             raise ShapeError(
                 f"{self._name}.update: a gradient for each of its {len(self._named)} parameters was expected, but "
-                f"{what}; a Learners of several hands each its own."
+                f"{what}; kernel.learners.Learners hands each of several learners the gradients of its own."
             )
         if is_number(n_samples) and n_samples == 0 and self.learning_rate() == 0:
             return None

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from widgets.racing import NAMES, SURFACES, retuned
+from widgets.racing import NAMES, retuned
+from widgets.surfaces import SURFACES
 
 TITLE = "Learner race"
 

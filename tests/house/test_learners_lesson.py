@@ -9,7 +9,8 @@ import pytest
 
 import kernel
 from classroom import spec
-from widgets.racing import NAMES, SURFACES, area, race, retuned
+from widgets.racing import NAMES, area, race, retuned
+from widgets.surfaces import SURFACES
 
 LESSON = Path(__file__).parents[2] / "course" / "05_learners"
 ANSWERS = {exercise.name: exercise.function for exercise in spec.load(LESSON / "checks.py")}

@@ -9,7 +9,7 @@ import numpy as np
 import kernel
 from classroom import spec
 from widgets.formula_path import EXAMPLES, path_state
-from widgets.racing import SURFACES
+from widgets.surfaces import SURFACES
 
 LESSON = Path(__file__).parents[2] / "course" / "08_own_learner"
 EXERCISES = {exercise.name: exercise for exercise in spec.load(LESSON / "checks.py")}

@@ -5,7 +5,8 @@ import pytest
 
 import kernel
 from widgets.formula_path import EXAMPLES, OWN, PLAIN, SHOWN, STEPS, FormulaPath, path_state, runs
-from widgets.racing import FAR, SURFACES
+from widgets.racing import FAR
+from widgets.surfaces import SURFACES
 from widgets.update_rules import RuleError, read
 
 

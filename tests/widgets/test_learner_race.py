@@ -8,15 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kernel
-from widgets import racing, style
-from widgets.learner_race import LearnerRace, relief
+from widgets import racing, style, surfaces
+from widgets.learner_race import LearnerRace
 from widgets.racing import (
     HIGHEST_RATE,
     LOWEST_RATE,
     NAMES,
     RACERS,
     STEPS,
-    SURFACES,
     Run,
     area,
     inside,
@@ -25,6 +24,7 @@ from widgets.racing import (
     retuned,
     runs,
 )
+from widgets.surfaces import SURFACES
 
 every_surface = pytest.mark.parametrize("surface", SURFACES)
 every_learner = pytest.mark.parametrize("name", NAMES)
@@ -50,8 +50,8 @@ def test_the_gradient_is_the_slope_of_the_loss_and_the_tilt_of_the_minibatch(sur
 
 
 def test_the_slice_is_the_loss_of_a_network_from_the_beginning_to_the_end_of_a_training():
-    begin, directions = racing._network_plane()
-    points, truth = (tensor.numpy() for tensor in racing._zones())
+    begin, directions = surfaces._network_plane()
+    points, truth = (tensor.numpy() for tensor in surfaces._zones())
 
     def loss(weights):
         w1, b1, w2, b2 = np.split(weights, [12, 18, 36])
@@ -230,7 +230,7 @@ def test_names_stand_apart_in_the_order_of_their_curves(heights):
 @every_surface
 def test_the_map_is_palest_where_the_loss_is_lowest(surface):
     shown = SURFACES[surface]
-    image = relief(surface, 20.0).astype(int)
+    image = surfaces.relief(surface, 20.0).astype(int)
     size = len(image)
     tones = []
     for row, column in np.random.default_rng(1).integers(0, size, (300, 2)):
