@@ -315,7 +315,7 @@ class ScheduleComposer(Interactive):
         return schedule_state(line, sizes, sweep, sweeps, at)
 
     def _draw_axes(self) -> None:
-        pairs = [style.subplots(2, width=368, height=360, sharex=True)[1] for _ in range(2)]
+        pairs = [style.subplots(2, width=352, height=350, sharex=True)[1] for _ in range(2)]
         self._panels = [*pairs[0], *pairs[1]]
         self._curves, self._others, self._dots = [], [], []
         titles = ("Rate per update", "Step per sample", "Steps added up", "Minibatch size")
@@ -433,10 +433,10 @@ def _ceiling(highest: float) -> float:
     """A little above: a round number that seldom changes, since axes take long to draw again.
 
     >>> _ceiling(0.4), _ceiling(0.0)
-    (0.5, 1.0)
+    (0.55, 1.0)
     """
     if highest <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest))
-    steps = (1.1, 1.5, 2.2, 3, 5, 7.5, 11)
+    steps = (1.1, 2.2, 5.5, 11)
     return next(round(step * power, 12) for step in steps if highest <= step * power * (1 + 1e-9))

@@ -53,7 +53,7 @@ check("rates")
 
 # %% nbgrader={"grade": false, "grade_id": "carried_over", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def carried_over(rate, M, old, new):
-    """The number that keeps the step of a sample when minibatches of old samples become minibatches of new."""
+    """The number that keeps what a sample moves when n goes from old to new."""
     ### BEGIN SOLUTION
     return rate if M else rate * new / old
     ### END SOLUTION
@@ -115,7 +115,7 @@ check("plateau")
 
 # %% nbgrader={"grade": false, "grade_id": "counted_in_minibatches", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def counted_in_minibatches(phases, n):
-    """A schedule of rates per minibatch whose phases are so many minibatches of n samples."""
+    """A schedule of rates per minibatch; its phases are so many minibatches of n."""
     ### BEGIN SOLUTION
     return kernel.learning_rate_schedule(phases, "minibatch", epoch_size=n)
     ### END SOLUTION

@@ -65,7 +65,8 @@ print()
 # which rate?
 
 # %%
-rate = kernel.learning_rate_schedule([0.1, 0.2, 0.4], "minibatch", epoch_size=100)
+numbers = [0.1, 0.2, 0.4]
+rate = kernel.learning_rate_schedule(numbers, "minibatch", epoch_size=100)
 print([rate[seen] for seen in range(0, 10 * 32, 32)])
 
 pairs = [(3, 0.05), (2, 0.025), (0, 0.0125)]
@@ -95,7 +96,7 @@ for meant in (
 
 for n in (1, 32, 256):
     three = [effective_rate(0.5, M, n, means=True) for M in (1, 0, 4)]
-    print(f"times the mean gradient, n = {n:3}:", *(f"{eta:8.3f}" for eta in three))
+    print(f"mean gradient, n = {n:3}, times", *(f"{eta:8.3f}" for eta in three))
 
 # %% [markdown]
 # A schedule with the number $\eta$ has a reference size $M$: 1 sample, $k$ samples, or 0 for "a minibatch, whatever its
@@ -158,7 +159,7 @@ labels, N = digits.target[chosen], len(chosen)
 
 
 def train(rate, size, sweeps, noise=0.0, seed=0):
-    """The loss of a new net, a mean for each sweep; it sees its pictures through noise."""
+    """The loss of a new net, for each sweep; it sees its pictures through noise."""
 
     def through_noise(random):
         return images + noise * random.standard_normal(images.shape, np.float32)
@@ -195,9 +196,9 @@ for number, (n, losses) in enumerate(ends.items()):
     look = style.series(number)
     left.plot(tried, losses, **look)
     right.plot(tried / n, losses, **look)
-    for axes, x, y in ((left, tried[1], losses[1]), (right, tried[-1] / n, losses[-1])):
-        place = {"xytext": (2, 6), "textcoords": "offset points"}
-        axes.annotate(f"n = {n}", (x, y), **place, color=look["color"])
+    beside = {"textcoords": "offset points", "color": look["color"]}
+    left.annotate(f"n = {n}", (tried[1], losses[1]), (2, 6), **beside)
+    right.annotate(f"n = {n}", (tried[-1] / n, losses[-1]), (-24, 8), **beside)
 left.axvspan(1.0, 3.0, color=style.RULE, alpha=0.5)
 left.text(2.3, 1.0, "too far", rotation=90, ha="center", va="center")
 left.set(title="The cliffs agree", xlabel="rate per update", xscale="log")
@@ -205,11 +206,12 @@ left.set(ylabel="loss in the eighth sweep", ylim=(0, 2.7))
 right.set(title="The slopes agree", xlabel="rate per sample", xscale="log")
 show(
     figure,
-    alt="Loss in the eighth sweep for three minibatch sizes. Against the rate per update the "
-    "curves lie apart on their way down, and all three shoot up beyond 0.8. Against the "
-    "rate per sample they go down as one curve, and shoot up at different places.",
-    caption="Small rates: what counts is the rate per sample. Large rates: every net is "
-    "thrown out of its valley at the same rate per update, whatever the minibatch.",
+    alt="Loss in the eighth sweep for three minibatch sizes. Against the rate per "
+    "update the curves lie apart on their way down, and all three shoot up beyond "
+    "0.8. Against the rate per sample they go down as one curve, and shoot up at "
+    "different places.",
+    caption="Small rates: what counts is the rate per sample. Large rates: every net "
+    "is thrown out of its valley at the same rate per update, whatever the minibatch.",
 )
 
 # %% [markdown]
@@ -265,7 +267,7 @@ phases = kernel.learning_parameter_schedule(phases, **per_minibatch)
 runs = {"steps": phases, "cosine": Cosine(0.5, 30, **per_minibatch)}
 curves = {}
 for name, rate in runs.items():
-    curves[name] = [train(rate, 8, 30, noise=0.5, seed=seed) for seed in (0, 1)]
+    curves[name] = [train(rate, 8, 30, noise=0.5, seed=k) for k in (0, 1)]
 means = {name: np.mean(curve, axis=0) for name, curve in curves.items()}
 
 figure, panels = style.subplots(2, width=680, height=430, height_ratios=[1, 2.4])
@@ -277,20 +279,22 @@ for number, (name, rate) in enumerate(runs.items()):
     along = [rate[int(sweep * N)] for sweep in at]
     above.plot(at + 0.5, along, **look | {"marker": ""})
     for curve in curves[name]:
-        below.plot(sweeps, curve, "-", color=look["color"], linewidth=0.8, alpha=0.6)
+        below.plot(sweeps, curve, "-", color=look["color"], linewidth=0.8)
     below.plot(sweeps, means[name], **look, label=name)
 for drop in (10, 20):
     below.axvline(drop + 0.5, color=style.MUTED, linestyle=":", linewidth=1)
-above.set(title="Rate per update", ylim=(0, 0.55), xlim=(0, 30.5), xticklabels=[])
-below.set(title="Loss", xlabel="sweeps", xlim=(0, 30.5))
+above.set(title="Rate per update", ylim=(0, 0.55), xticklabels=[])
+below.set(title="Loss", xlabel="sweep")
+for axes in panels:
+    axes.set_xlim(0, 30.5)
 below.legend()
 show(
     figure,
-    alt="Above: a rate that falls in two steps, and a cosine. Below: the loss. With steps it "
-    "lies flat, drops sharply after 10 sweeps, flattens and drops once more after 20. With "
-    "the cosine it goes down evenly and ends about as low.",
-    caption="Thick: mean of two runs, drawn thin. At each drop of the rate the loss drops "
-    "within a sweep or two; the cosine has no kinks and arrives at the same place.",
+    alt="Above: a rate that falls in two steps, and a cosine. Below: the loss. With "
+    "steps it lies flat, drops sharply after 10 sweeps, flattens and drops once more "
+    "after 20. With the cosine it goes down evenly and ends about as low.",
+    caption="Thick: mean of two runs, drawn thin. At each drop of the rate the loss "
+    "drops within a sweep or two; the cosine has no kinks and ends near by.",
 )
 
 # %%
@@ -346,8 +350,9 @@ for loss in (1.0, 0.8, 0.79, 0.78, 0.5, 0.49, 0.6, 0.48):
 #
 # ## 8 · Compose one
 #
-# First make the minibatch grow, `[32] * 3 + [128]`, and compare the solid line with the dashed one: what does each of the
-# two meanings keep? Then paste a line from section 1 or 3 into "line", or one of your own. (`epoch_size` 0 is a sweep.)
+# First let the minibatch grow, `[32] * 3 + [128]`, and compare the solid line with the dashed one: what does each of the
+# two meanings keep? Then write `WarmUp(Cosine(0.4, 260), 28)` into "line", or one of your own with its numbers written out.
+# (An `epoch_size` of 0 makes a unit a sweep.)
 
 # %%
 ScheduleComposer()
@@ -355,13 +360,13 @@ ScheduleComposer()
 # %% [markdown]
 # ## The same lines elsewhere
 #
-# | | halved every 30 sweeps | cosine | when nothing gets better |
+# | | halved every<br>30 sweeps | cosine | on a plateau |
 # |:--|:--|:--|:--|
 # | our kernel | `StepDecay(0.1, 30, 0.5,`<br>`unit="sweep")` | `Cosine(0.1, 1000)` | `Plateau(0.1)` |
-# | CNTK | `learning_parameter_schedule(`<br>`[0.1]*30 + [0.05]*30 + …,`<br>`epoch_size=N)` | a list | a callback that resets<br>the rate |
-# | PyTorch,<br>`lr_scheduler` | `StepLR(opt, 30, 0.5)` | `CosineAnnealingLR(`<br>`opt, 1000)` | `ReduceLROnPlateau(opt)` |
-# | Keras | `ExponentialDecay(0.1,`<br>`30*steps, 0.5,`<br>`staircase=True)` | `CosineDecay(0.1, 1000)` | `ReduceLROnPlateau()` |
-# | MXNet | `FactorScheduler(30*steps,`<br>`0.5, base_lr=0.1)` | `CosineScheduler(`<br>`1000, 0.1)` | – |
+# | CNTK | `learning_parameter_`<br>`schedule([0.1]*30`<br>`+ [0.05]*30 + …)` | a list | a callback that<br>resets the rate |
+# | PyTorch,<br>`lr_scheduler` | `StepLR(opt, 30, 0.5)` | `CosineAnnealingLR(`<br>`opt, 1000)` | `ReduceLROnPlateau(`<br>`opt)` |
+# | Keras | `ExponentialDecay(0.1,`<br>`30*steps, 0.5,`<br>`staircase=True)` | `CosineDecay(`<br>`0.1, 1000)` | `ReduceLROnPlateau()` |
+# | MXNet | `FactorScheduler(`<br>`30*steps, 0.5,`<br>`base_lr=0.1)` | `CosineScheduler(`<br>`1000, 0.1)` | – |
 # | JAX, optax | `exponential_decay(0.1,`<br>`30*steps, 0.5,`<br>`staircase=True)` | `cosine_decay_schedule(`<br>`0.1, 1000)` | `contrib.`<br>`reduce_on_plateau()` |
 #
 # All but CNTK mean rates per minibatch, with mean gradients. Keras, MXNet and optax count updates (`steps` is how many a
