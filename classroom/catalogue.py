@@ -60,6 +60,8 @@ def used_by(exercise: Exercise) -> list[Exercise]:
 
     Errors: SpecError when one of them does not exist.
     """
+    if not exercise.uses:
+        return []
     known = catalogue()
     order: dict[str, Exercise] = {}
 

@@ -70,10 +70,12 @@ A function's stub in the student's notebook is `raise NotImplementedError("write
 
 import ast
 import inspect
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -123,7 +125,7 @@ class Program:
     @classmethod
     def of(cls, function: Callable) -> "Program":
         """The program that defines `function`, read from its file."""
-        source = textwrap.dedent(inspect.getsource(function))
+        source = _source_of(function)
         sentence = " ".join((inspect.getdoc(function) or "").split())
         return cls(function.__name__, source, sentence, next(iter(getattr(function, "__kwdefaults__", None) or ()), ""))
 
@@ -246,11 +248,38 @@ class Exercise:
             )
 
 
+def _source_of(function: Callable) -> str:
+    """The lines that define a function or class, as `inspect.getsource` finds them, but each file is read once."""
+    file = inspect.getsourcefile(function)
+    lines, definitions = _definitions(file, os.stat(file).st_mtime_ns)
+    key = function.__qualname__ if isinstance(function, type) else function.__code__.co_firstlineno
+    begin, end = definitions[key]
+    return textwrap.dedent("".join(lines[begin - 1 : end]))
+
+
+@lru_cache(16)
+def _definitions(file: str, changed: int) -> tuple[list[str], dict[str | int, tuple[int, int]]]:
+    """The lines of a file, and (first line, last line) of what it defines: functions by their line, classes by name."""
+    text = Path(file).read_text(encoding="utf-8")
+    found: dict[str | int, tuple[int, int]] = {}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            begin = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            found[node.name if isinstance(node, ast.ClassDef) else begin] = (begin, node.end_lineno)
+    return text.splitlines(keepends=True), found
+
+
 def load(file: Path) -> list[Exercise]:
-    """The exercises of one checks.py.
+    """The exercises of one checks.py; read again only when the file has changed.
 
     Errors: SpecError when the file defines no list named `exercises`.
     """
+    found = file.stat()
+    return list(_loaded(file, found.st_mtime_ns, found.st_size))
+
+
+@lru_cache(64)
+def _loaded(file: Path, changed: int, size: int) -> list[Exercise]:
     module = ModuleType(f"gradschool_checks_{file.parent.name}")
     module.__file__ = str(file)
     # inspect finds the source of a class through its module's entry here.
