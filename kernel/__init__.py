@@ -14,7 +14,7 @@ from .apply import apply
 from .check import gradcheck, inspect_update
 from .creation import arange, empty, eye, from_numpy, full, linspace, ones, rand, randint, randn, tensor, zeros
 from .drawing import plot_network, summary
-from .errors import DeviceError, DtypeError, FileError, GradError, ShapeError, UnknownSizeError
+from .errors import DeviceError, DtypeError, FileError, GradError, RangeError, ShapeError, UnknownSizeError
 from .executor import Executor
 from .function import Function, combine, criterion, input_variable, placeholder
 from .functional import *  # noqa: F403

@@ -682,7 +682,11 @@ class WarmUp(Schedule):
         then = as_schedule(self._name, "then", self.then, ANY)
         object.__setattr__(self, "then", then)
         if not isinstance(then, Constant):
-            for field in ("unit", "epoch_size", "minibatch_size"):
+            for field, default in (("unit", "minibatch"), ("epoch_size", None), ("minibatch_size", None)):
+                if getattr(self, field) not in (default, getattr(then, field)):
+                    raise RangeError(
+                        f"{self._name}: {field} is said by the schedule that comes then, {then!r}; leave it out here."
+                    )
                 object.__setattr__(self, field, getattr(then, field))
         super().__post_init__()
 
@@ -787,7 +791,7 @@ class OneCycle(Schedule):
 
     def _words(self) -> str:
         first, last = self._ends
-        rise = self._span(self.rise * self.over)
+        rise = self._span(round(self.rise * self.over * (self.epoch_size or 1)) / (self.epoch_size or 1))
         return (
             f"{_short(first)} up to {_short(self.highest)} in {rise}, down to {_short(last)} by {self._span(self.over)}"
         )

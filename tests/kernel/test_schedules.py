@@ -787,3 +787,12 @@ def test_two_learners_share_a_plateau_and_each_has_its_own_unit():
     plateau.report(1.0)
     assert plateau.report(1.0)
     assert first[0] == second[0] == plateau[0] == 0.25
+
+
+def test_a_warm_up_counts_as_what_comes_then():
+    cosine = kernel.schedules.Cosine(0.1, 900, unit="sample")
+    assert kernel.schedules.WarmUp(cosine, 100, unit="sample").unit == "sample"
+    with pytest.raises(kernel.errors.RangeError, match="WarmUp: unit is said by the schedule that comes then"):
+        kernel.schedules.WarmUp(cosine, 100, unit="sweep")
+    with pytest.raises(kernel.errors.RangeError, match="WarmUp: minibatch_size is said"):
+        kernel.schedules.WarmUp(cosine, 100, minibatch_size=32)
