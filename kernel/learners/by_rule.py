@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import inspect
 import json
 import math
@@ -249,15 +251,8 @@ class RuleLearner(Learner):
     def _program(self, extra: tuple[str, ...], noisy: bool) -> Program:
         program = self._programs.get((extra, noisy))
         if program is None:
-            kept = tuple(self.rule.state)
-            numbers = [name for name in _parameters_of(self.rule.update) if name not in ("w", "g", *kept)]
-            program = self._programs[extra, noisy] = Program(
-                _with_options(self.rule),
-                ("w", "g", *(("noise",) if noisy else ()), *kept),
-                ("w", *kept),
-                (*extra, *numbers),
-                self._ones,
-            )
+            # A copy has scratch arrays of its own, since two learners may compute at the same time.
+            program = self._programs[extra, noisy] = copy.copy(_program_of(self.rule, extra, noisy, self._ones))
         return program
 
     def _state(self, parameter: Tensor) -> _State:
@@ -369,6 +364,15 @@ class _State:
 
 def _parameters_of(function: Callable) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)
+
+
+@functools.lru_cache(256)
+def _program_of(rule: type[Rule], extra: tuple[str, ...], noisy: bool, ones: tuple[str, ...]) -> Program:
+    """A rule with those options around it whose numbers are named, as a program; made once for all learners."""
+    kept = tuple(rule.state)
+    numbers = [name for name in _parameters_of(rule.update) if name not in ("w", "g", *kept)]
+    arrays = ("w", "g", *(("noise",) if noisy else ()), *kept)
+    return Program(_with_options(rule), arrays, ("w", *kept), (*extra, *numbers), ones)
 
 
 def _with_options(rule: type[Rule]) -> Callable:

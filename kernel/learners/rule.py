@@ -12,7 +12,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any, ClassVar
 
 from ..errors import DtypeError
@@ -213,7 +213,7 @@ class Program:
             for k, node in enumerate(self._order)
         }
         namespace |= {"inf": math.inf, "nan": math.nan}
-        exec(self.python, namespace)  # its text is made of our own names and numbers only
+        exec(_compiled(self.python), namespace)  # its text is made of our own names and numbers only
         update = namespace["update"]
         # Blocks are for the processor's cache; to a GPU they are launches.
         if like.size <= BLOCK or not self.is_blockwise or kind.device.kind != "cpu":
@@ -265,6 +265,11 @@ class Program:
         names = (*self.arrays, *self.numbers)
         order = [names.index(name) for name in (*read, *self.numbers, *self.targets)]
         return lambda *given: kernel(*(given[place] for place in order))
+
+
+@functools.lru_cache(256)
+def _compiled(text: str) -> CodeType:
+    return compile(text, "<a program>", "exec")
 
 
 def _function_of(k: int, node: Node) -> str:

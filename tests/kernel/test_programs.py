@@ -337,3 +337,19 @@ def test_every_operation_with_a_text_in_c_computes_the_same(tmp_path):
     ctypes.CDLL(str(tmp_path / "all.so")).update(w.size, *pointers, ctypes.c_float(0.5))
     program.run(kind_of(w), [w, g], [0.5])
     numpy.testing.assert_allclose(compiled, w, rtol=1e-5)
+
+
+def test_learners_of_one_rule_share_its_program_and_not_its_scratch():
+    """What one computes must not stand where another, in another thread, computes at the same time."""
+    made = []
+    for _ in range(2):
+        w = kernel.Parameter(kernel.ones(5))
+        w.grad = kernel.ones(5)
+        learner = kernel.Adam([w])
+        learner.step()
+        (program,) = learner._programs.values()
+        made.append(program)
+    first, second = made
+    assert first is not second and first._order is second._order
+    (mine,), (other,) = first._memory.values(), second._memory.values()
+    assert not any(numpy.shares_memory(a, b) for a in mine for b in other)
