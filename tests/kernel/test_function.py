@@ -475,7 +475,7 @@ def test_what_cannot_be_a_function():
         refused(lambda result=result: Function(lambda a: result)(x), "returned", error=DtypeError)
     refused(lambda: Function(lambda a: ((a, a), a))(x), "returned", error=DtypeError)
     refused(lambda: Function(lambda a: a if a > 0 else -a)(x), "where", error=DtypeError)
-    refused(lambda: Function(lambda a: float(a) * a)(x), "no value", error=DtypeError)
+    refused(lambda: Function(lambda a: float(a) * a)(x), "no number yet", error=DtypeError)
     needs = Function(lambda a: LayerNorm()(a))
     for use in (
         lambda: needs.parameters,
