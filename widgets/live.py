@@ -247,13 +247,12 @@ class Live(Interactive):
         values = self.values
         wanted = {name: value for name, value in values.items() if name not in self.views}
         if wanted != self._trained_with:
-            try:
+            self._trained_with = None
+            with contextlib.ExitStack() as if_refused:
+                if_refused.callback(self._enter, "ready")
                 training = self.train(**wanted)
                 frame = self._next(training)
-            except Exception:
-                self._trained_with = None
-                self._enter("ready")
-                raise
+                if_refused.pop_all()
             self._training, self._frame, self._trained_with = training, frame, wanted
             # What was running runs on, from the start; a press of Step wants a first step.
             if self._phase != "running" and not self._steps_wanted:

@@ -153,7 +153,8 @@ def changed(how):
 for how in ("old", "forgotten", "shared"):
     pair = [kernel.Parameter(np.zeros(2, "float32")) for _ in range(2)]
     try:
-        print(f"{how}:", kernel.inspect_update(kernel.universal(changed(how), pair), 10, 2)[0])
+        learner = kernel.universal(changed(how), pair)
+        print(f"{how}:", kernel.inspect_update(learner, 10, 2)[0])
     except kernel.errors.RangeError as error:
         print(fill(f"{how}: {error}", 58, subsequent_indent="    "))
 
@@ -174,7 +175,8 @@ for how in ("old", "forgotten", "shared"):
 
 # %%
 def descent(parameters, gradients, rate):
-    return [kernel.assign(p, p - rate * g) for p, g in zip(parameters, gradients, strict=True)]
+    pairs = zip(parameters, gradients, strict=True)
+    return [kernel.assign(p, p - rate * g) for p, g in pairs]
 
 
 w = kernel.Parameter([0.0])
@@ -184,7 +186,7 @@ print(kernel.inspect_update(kernel.universal(descent, [w], lr=falling), 10, 4)[0
 words = kernel.SparseTensor.one_hot(kernel.tensor([2, 0, 2]), 4)
 table = kernel.Parameter(np.zeros((4, 2), "float32"))
 (words @ table).sum().backward()
-print("the input is a", type(words).__name__, "· the gradient is a", type(table.grad).__name__)
+print("input:", type(words).__name__, "· gradient:", type(table.grad).__name__)
 kernel.universal(descent, [table], lr=0.1).step()
 print(table.value)
 
@@ -290,7 +292,8 @@ def model():
 for name, make in ways.items():
     x, y, net = kernel.input_variable(3), kernel.input_variable(2), model()
     z = net(x)
-    trainer = kernel.Trainer(z, kernel.cross_entropy_with_softmax(z, y), make(net.parameters()))
+    loss = kernel.cross_entropy_with_softmax(z, y)
+    trainer = kernel.Trainer(z, loss, make(net.parameters()))
     losses = []
     for rows, labels in batches:
         trainer.train_minibatch({x: rows, y: labels})
@@ -304,7 +307,8 @@ for name, make in ways.items():
         loss = kernel.cross_entropy(net(kernel.tensor(rows)), kernel.tensor(labels))
         loss.backward()
         learner.step()
-    print(f"{name:10}  first {losses[0]:.3f}  last {losses[-1]:.3f}  in a loop {loss.item():.3f}")
+    first, last = losses[0], losses[-1]
+    print(f"{name:10}  first {first:.3f}  last {last:.3f}  in a loop {loss.item():.3f}")
 
 # %% [markdown]
 # One. `step()` hands `grad` over as it is, the mean that `backward()` of a mean loss gives; `update` gets sums. Both mean
@@ -346,11 +350,12 @@ for axes, (name, options) in zip(panels, clips.items(), strict=True):
 panels[0].set_ylabel("gradient")
 show(
     figure,
-    alt="Bars of four gradients, two in each of two tensors. As they are: 3, 4, 0, 12. Each value "
-    "at most 4: 3, 4, 0, 4, and the whole is turned by 29 degrees. Each tensor's norm at most 6: "
-    "3, 4, 0, 6, turned by 17 degrees. The global norm at most 6.5: all halved, not turned.",
-    caption="Clipping by value or tensor by tensor shortens some gradients and not others: the step "
-    "points elsewhere. The global norm shortens all alike.",
+    alt="Bars of four gradients, two in each of two tensors. As they are: 3, 4, 0, 12. "
+    "Each value at most 4: 3, 4, 0, 4, and the whole is turned by 29 degrees. Each "
+    "tensor's norm at most 6: 3, 4, 0, 6, turned by 17 degrees. The global norm at most "
+    "6.5: all halved, not turned.",
+    caption="Clipping by value or tensor by tensor shortens some gradients and not others: "
+    "the step points elsewhere. The global norm shortens all alike.",
 )
 
 # %% [markdown]
@@ -420,10 +425,11 @@ three = {
 ends, best = {}, {}
 for name, make in three.items():
     random = np.random.default_rng(0)
-    parameters = [kernel.Parameter(random.normal(size=50).astype("float32")) for _ in range(20)]
+    values, gradients = random.normal(size=(2, 20, 50)).astype("float32")
+    parameters = [kernel.Parameter(value) for value in values]
     learner = make(parameters)
-    for p in parameters:
-        p.grad = kernel.tensor(random.normal(size=50).astype("float32"))
+    for p, g in zip(parameters, gradients, strict=True):
+        p.grad = kernel.tensor(g)
     times = []
     for _ in range(60):
         begin = time.perf_counter()
@@ -431,7 +437,8 @@ for name, make in three.items():
         times.append(time.perf_counter() - begin)
     ends[name] = np.concatenate([p.value for p in parameters])
     best[name] = min(times)
-print("one rule:", all(np.allclose(end, ends["built in"], atol=1e-6) for end in ends.values()))
+alike = [np.allclose(end, ends["built in"], atol=1e-6) for end in ends.values()]
+print("one rule:", all(alike))
 
 # %% tags=["nbval-ignore-output"]
 # Not compared by the tests: times differ from machine to machine.

@@ -5,7 +5,7 @@ import pytest
 from widgets.schedule_composer import schedule_state
 
 TITLE = "Schedule composer"
-PASTED = "lr = C.learning_rate_schedule([0.05]*3 + [0.025]*2 + [0.0125], C.UnitType.minibatch, epoch_size=1024)"
+PASTED = "lr = C.learning_rate_schedule(unit=C.UnitType.minibatch, epoch_size=1024, lr=[0.05]*3 + [0.025]*2 + [0.0125])"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -82,7 +82,7 @@ def test_the_minibatch_grows_and_the_two_meanings_part(composer):
 def test_every_shape_is_a_choice(composer):
     for shape, words in (
         ("warm-up, then cosine", "0 rising over 1024 samples, then 0.4 along a cosine"),
-        ("one cycle", "0.016 up to 0.4 in 2764.8 samples"),
+        ("one cycle", "0.016 up to 0.4 in 2765 samples"),
         ("pairs", "0.4 for 3072 samples, then 0.2 for 3072 samples"),
     ):
         alt = composer.alt()

@@ -75,7 +75,7 @@ def of_the_course(name: str, parameters: Any, rate: float = 1) -> Any:
         "adamax": lambda: kernel.adam(parameters, lr, t, unit_gain=False, adamax=True),
         "fsadagrad": lambda: kernel.fsadagrad(parameters, lr, t, unit_gain=False),
         "rmsprop": lambda: kernel.rmsprop(
-            parameters, lr, gamma=0.999, inc=1.0 + 1e-9, dec=1.0 - 1e-9, max=numpy.inf, min=1e-30
+            parameters, lr, min=1e-30, max=numpy.inf, dec=1.0 - 1e-9, inc=1.0 + 1e-9, gamma=0.999
         ),
     }[name]()
 

@@ -94,7 +94,9 @@ def test_meant_for_something_else_the_numbers_are_the_same(line, per):
 
 
 def test_the_list_of_the_learners_seed_counts_samples():
-    line = "lr = C.learning_rate_schedule([0.05]*3 + [0.025]*2 + [0.0125], C.UnitType.minibatch, epoch_size=100)"
+    line = (
+        "lr = C.learning_rate_schedule(unit=C.UnitType.minibatch, epoch_size=100, lr=[0.05]*3 + [0.025]*2 + [0.0125])"
+    )
     state = schedule_state(line, "50", sweep=1000, sweeps=1)
     changes = np.flatnonzero(np.diff(state.values)) + 1
     assert changes.tolist() == [6, 10] and state.seen[changes].tolist() == [300, 500]
