@@ -846,11 +846,15 @@ class Tensor(Operand):
         return self._apply(elementwise.clone, (self,), _NONE)
 
 
+# NumPy takes microseconds to say the name of a dtype.
+_DTYPE_NAMES = frozenset(map(str, DTYPES))
+
+
 def destination(target: Any) -> tuple[Device | None, numpy.dtype | None]:
     """What ``to`` was told: a device, a dtype, or both as another tensor has them."""
     if isinstance(target, Tensor):
         return target.device, target.dtype
-    if isinstance(target, str | Device) and not (target in TENSOR_TYPES or target in map(str, DTYPES)):
+    if isinstance(target, str | Device) and not (target in TENSOR_TYPES or target in _DTYPE_NAMES):
         return device_of(target), None
     return None, dtype_of("to: dtype", target)
 

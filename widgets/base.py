@@ -44,20 +44,19 @@ import io
 import json
 import sys
 import threading
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import ipywidgets
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from widgets import style
+from widgets.canvas import Canvas, pixel_ratio
+from widgets.canvas import lock as _lock
 from widgets.controls import Checkbox, Choice, Control, Number, Player, Several, Slider, Text
-from widgets.figure import Picture, figure_html, image_html, png_of_pixels
+from widgets.figure import Picture, figure_html, image_html
 
 __all__ = [
     "LOOK_HERE",
@@ -74,9 +73,6 @@ __all__ = [
     "Table",
     "Text",
 ]
-
-# One lock for all widgets: matplotlib's font cache and sys.stdout are shared by all of them.
-_lock = threading.RLock()
 
 # What the page gets with each widget: its style sheet, and the script that names elements, points and copies. An SVG's
 # elements of the class LOOK_HERE are scrolled into view.
@@ -136,55 +132,6 @@ class Pointer:
         return [self.picture, *(round(float(edge), 5) for edge in edges), cursor]
 
 
-class Canvas:
-    """A matplotlib figure whose background is kept: only the artists that move are drawn again.
-
-    Drawing axes costs a hundred milliseconds, drawing a line a fraction of one. The background is drawn again only
-    when a limit of the axes or the figure's size has changed, or when `surface`, whatever else the background depends
-    on, is not the one of last time.
-
-    >>> figure, axes = style.subplots(width=200, height=100)
-    >>> line, = axes.plot([0, 1], [0, 1])
-    >>> canvas = Canvas(figure, [line])
-    >>> canvas.png()[:4], canvas.backgrounds_drawn
-    (b'\\x89PNG', 1)
-    >>> line.set_ydata([1, 0])
-    >>> canvas.png()[:4], canvas.backgrounds_drawn
-    (b'\\x89PNG', 1)
-    """
-
-    def __init__(self, figure: Figure, moving: Sequence[Artist]) -> None:
-        figure.set_dpi(style.PIXELS_PER_INCH * style.PIXEL_RATIO)
-        self._canvas = FigureCanvasAgg(figure)
-        self._moving = list(moving)
-        for artist in self._moving:
-            artist.set_animated(True)
-        self._background: Any = None
-        self._drawn_for: Hashable = None
-        self.backgrounds_drawn = 0
-
-    def png(self, surface: Hashable = None) -> bytes:
-        figure = self._canvas.figure
-        wanted = (
-            surface,
-            tuple(figure.get_size_inches()),
-            tuple((*axes.get_xlim(), *axes.get_ylim()) for axes in figure.axes),
-        )
-        with _lock:
-            if self._background is None or wanted != self._drawn_for:
-                self._canvas.draw()
-                # The layout is settled once drawn; left on, it would measure every moving text again.
-                figure.set_layout_engine("none")
-                self._background = self._canvas.copy_from_bbox(figure.bbox)
-                self._drawn_for = wanted
-                self.backgrounds_drawn += 1
-            else:
-                self._canvas.restore_region(self._background)
-            for artist in self._moving:
-                figure.draw_artist(artist)
-            return png_of_pixels(self._canvas.buffer_rgba())
-
-
 class _ThisThread(io.TextIOBase):
     """Stands in for sys.stdout: keeps what this thread prints, passes on what other threads print."""
 
@@ -201,6 +148,16 @@ class _ThisThread(io.TextIOBase):
 
     def text(self) -> str:
         return self._kept.getvalue()
+
+
+@contextlib.contextmanager
+def _drawn_for(pixels: int) -> Iterator[None]:
+    """Pictures have so many pixels for each CSS pixel."""
+    before = pixel_ratio.set(pixels)
+    try:
+        yield
+    finally:
+        pixel_ratio.reset(before)
 
 
 @contextlib.contextmanager
@@ -296,6 +253,10 @@ class Interactive:
         self._pointed.add_class("gradschool-pointed")
         self._pointed.observe(self._point, names="value")
         self._pointers: Sequence[Pointer] = ()
+        # How many pixels the screen has for each CSS pixel, from the page.
+        self._pixels = ipywidgets.Text(str(style.PIXEL_RATIO), layout={"display": "none"})
+        self._pixels.add_class("gradschool-pixels")
+        self._pixels.observe(self._suit_the_screen, names="value")
         # What a widget does not have takes no place.
         self._optional = {self._formula: self._formula, self._table: self._table, self._code: code}
         buttons = []
@@ -320,7 +281,7 @@ class Interactive:
         self.widget = ipywidgets.VBox(
             [
                 *(head, panel, *wide, self._bar, self._error, self._formula, self._picture, self._status),
-                *(self._table, code, self._details),
+                *(self._table, code, self._details, self._pixels),
                 *((self._pointed,) if type(self).pointers is not Interactive.pointers else ()),
             ]
         )
@@ -402,6 +363,12 @@ class Interactive:
         finally:
             self._pointed.value = ""
 
+    def _suit_the_screen(self, change: Any) -> None:
+        # An SVG suits all screens.
+        if not isinstance(self._shown[0], str):
+            with contextlib.suppress(ValueError):
+                self._show()
+
     def _let_follow(self) -> None:
         """Move what follows the controls that moved; a control that was moved itself stays."""
         moved, self._moved, self._held = self._moved, (), True
@@ -414,7 +381,7 @@ class Interactive:
             self._held = False
 
     def _show(self) -> None:
-        with _lock, _prints() as printed:
+        with _lock, _drawn_for(int(self._pixels.value)), _prints() as printed:
             try:
                 self._let_follow()
                 state = self._state()

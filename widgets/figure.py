@@ -45,9 +45,9 @@ def _shrinking(width: float) -> str:
 def image_html(picture: Picture, alt: str) -> str:
     """The picture of a live widget as one HTML element that carries its alternative text.
 
-    A PNG (bytes) becomes an `<img>` of half as many CSS pixels as it has pixels; an SVG (text) stays inline, so that it
-    keeps the font of the page around it. Both lie on a white card. Several PNGs stand side by side where there is room,
-    else one below the other.
+    A PNG (bytes) becomes an `<img>` with 100 CSS pixels for each inch that it says it has; an SVG (text) stays inline,
+    so that it keeps the font of the page around it. Both lie on a white card. Several PNGs stand side by side where
+    there is room, else one below the other.
 
     >>> image_html("<svg></svg>", "Two nodes and one arrow.")[:54]
     '<div role="img" aria-label="Two nodes and one arrow." '
@@ -59,8 +59,11 @@ def image_html(picture: Picture, alt: str) -> str:
         images = "".join(image_html(each, "") for each in picture)
         beside = f"{CARD};display:flex;flex-wrap:wrap;justify-content:space-evenly"
         return f'<div role="img" aria-label="{text}" style="{beside}">{images}</div>'
-    # A PNG states its size in bytes 16 to 24.
-    width, height = (int.from_bytes(picture[at : at + 4], "big") // style.PIXEL_RATIO for at in (16, 20))
+    # A PNG states its size in bytes 16 to 24, and after "pHYs" how many pixels a metre has.
+    dense = picture.index(b"pHYs") + 4
+    per_metre = int.from_bytes(picture[dense : dense + 4], "big")
+    ratio = round(per_metre * 0.0254 / style.PIXELS_PER_INCH)
+    width, height = (int.from_bytes(picture[at : at + 4], "big") // ratio for at in (16, 20))
     # decoding=sync: the next picture of a widget must not flash white while the browser decodes it.
     return (
         f'<img alt="{text}" width="{width}" height="{height}" decoding="sync" style="{CARD};{FITTING}" '
@@ -99,17 +102,23 @@ def png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def png_of_pixels(pixels: memoryview) -> bytes:
-    """An opaque RGBA pixel buffer as PNG, in a third of the time that matplotlib takes: a widget's picture is awaited.
+def png_of_pixels(pixels: memoryview, ratio: int = style.PIXEL_RATIO) -> bytes:
+    """An opaque RGBA pixel buffer as PNG, in a fifth of the time that matplotlib takes: a widget's picture is awaited.
+
+    Arguments:
+        pixels: (height, width, 4) bytes.
+        ratio: how many of them a CSS pixel has.
 
     >>> png_of_pixels(memoryview(bytes([255, 0, 0, 255])).cast("B", (1, 1, 4)))[1:4]
     b'PNG'
     """
-    colours = np.asarray(pixels)[..., :3]
-    height, width, _ = colours.shape
+    rgba = np.asarray(pixels)
+    height, width, _ = rgba.shape
     # Each row begins with its filter: 0, none. Pictures of lines and areas are as small with it as with another.
     rows = np.zeros((height, 1 + 3 * width), np.uint8)
-    rows[:, 1:] = colours.reshape(height, 3 * width)
+    # Colour by colour: NumPy copies three bytes of every four much more slowly.
+    for colour in range(3):
+        rows[:, 1 + colour :: 3] = rgba[..., colour]
 
     def chunk(name: bytes, content: bytes) -> bytes:
         checksum = zlib.crc32(name + content)
@@ -117,8 +126,11 @@ def png_of_pixels(pixels: memoryview) -> bytes:
 
     # Eight bits for each of three colours.
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(rows, 1)), chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+    per_metre = round(ratio * style.PIXELS_PER_INCH / 0.0254)
+    density = struct.pack(">IIB", per_metre, per_metre, 1)
+    content = zlib.compress(rows, 1)
+    chunks = {b"IHDR": head, b"pHYs": density, b"IDAT": content, b"IEND": b""}
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks.items())
 
 
 @dataclass(frozen=True)

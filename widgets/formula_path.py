@@ -14,7 +14,8 @@ import numpy as np
 import kernel
 from kernel.op import Kind
 from widgets import style
-from widgets.base import Canvas, Choice, Interactive, Number, Pointer, Slider, Table
+from widgets.base import Choice, Interactive, Number, Pointer, Slider, Table
+from widgets.canvas import Backdrop, Canvas, pixel_ratio
 from widgets.controls import Text
 from widgets.racing import FAR
 from widgets.surfaces import SURFACES, relief
@@ -280,8 +281,7 @@ class FormulaPath(Interactive):
             axes.set_position(place)
         area.set_title("Paths", size=10.5)
         area.set_title("pale: low loss", size=8, weight="normal", loc="right")
-        whole = {"extent": (0, 1, 0, 1), "transform": area.transAxes, "origin": "lower", "interpolation": "nearest"}
-        self._image = area.imshow(np.zeros((1, 1, 4), np.uint8), **whole)
+        self._image = Backdrop(area)
         fall.set(yscale="log", xlim=(0, STEPS), xlabel="step")
         fall.set_title("Loss", size=10.5)
         fall.minorticks_off()
@@ -300,7 +300,7 @@ class FormulaPath(Interactive):
         fall.legend([self._falls["own"], self._falls["plain"]], ["yours", "plain SGD"], loc="upper right", fontsize=9)
         (self._begin,) = area.plot([], [], "o", markersize=10, markerfacecolor="none", markeredgecolor=style.INK)
         self._canvases = (
-            Canvas(left, [*self._paths.values(), self._begin]),
+            Canvas(left, [*self._paths.values(), self._begin], seldom=[self._image, *area.spines.values()]),
             Canvas(right, [*self._falls.values(), *self._ends.values()]),
         )
 
@@ -309,7 +309,7 @@ class FormulaPath(Interactive):
         (left, right), (foot, top) = ((middle - shown.reach, middle + shown.reach) for middle in shown.middle)
         self._map.set(xlim=(left, right), ylim=(foot, top), xlabel=shown.axes[0], ylabel=shown.axes[1])
         self._fall.set_ylim(shown.lowest, shown.highest)
-        self._image.set_data(relief(state.surface, state.condition))
+        self._image.image = relief(state.surface, state.condition, pixel_ratio.get())
         self._begin.set_data(*np.array([state.start]).T)
         for name, each in (("plain", state.plain), ("own", state.own)):
             there = slice(each.last + 1)

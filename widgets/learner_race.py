@@ -13,10 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.patheffects import withStroke
-from matplotlib.text import Text
 
 from widgets import style
-from widgets.base import Canvas, Choice, Interactive, Number, Player, Pointer, Several, Slider, Table
+from widgets.base import Choice, Interactive, Number, Player, Pointer, Several, Slider, Table
+from widgets.canvas import Backdrop, Canvas, Name, pixel_ratio
 from widgets.racing import HIGHEST_RATE, LOWEST_RATE, NAMES, RACERS, STEPS, RaceState, race_state, retuned
 from widgets.surfaces import SURFACES, relief
 
@@ -51,7 +51,7 @@ class _Drawn:
     curve: Line2D
     dot: Line2D
     lead: Line2D
-    name: Text
+    name: Name
 
     @classmethod
     def on(cls, area: Axes, fall: Axes, number: int, name: str) -> _Drawn:
@@ -62,7 +62,8 @@ class _Drawn:
         whole = fall.plot([], [], **colour, linewidth=1, linestyle="-", alpha=0.35)
         curve = fall.plot([], [], **colour, linewidth=1.8, linestyle=look["linestyle"])
         lead = fall.plot([], [], **marker, linewidth=0.6, linestyle="-", markersize=6, markevery=[1], clip_on=False)
-        label = fall.text(STEPS + 11, 1, name, size=9, va="center", clip_on=False)
+        label = Name(name, size=9, clip_on=False)
+        fall.add_line(label)
         return cls(*(line for [line] in (trail, spot, whole, curve, dot, lead)), label)
 
 
@@ -153,8 +154,7 @@ class LearnerRace(Interactive):
             axes.set_position(place)
         area.set_title("Trails", size=10.5)
         area.set_title("pale: low loss · thick green: the next step", size=8, weight="normal", loc="right")
-        whole = {"extent": (0, 1, 0, 1), "transform": area.transAxes, "origin": "lower", "interpolation": "nearest"}
-        self._image = area.imshow(np.zeros((1, 1, 4), np.uint8), **whole)
+        self._image = Backdrop(area)
         fall.set(yscale="log", xlim=(0, STEPS), xlabel="step")
         fall.set_title("Loss", size=10.5)
         fall.minorticks_off()
@@ -175,28 +175,34 @@ class LearnerRace(Interactive):
         drawn = self._drawn.values()
         arrows = [artist for pair in self._arrows for artist in pair]
         trails, spots = [each.trail for each in drawn], [each.spot for each in drawn]
-        curves = [artist for each in drawn for artist in (each.whole, each.curve, each.lead, each.name)]
-        self._trails = Canvas(left, [*trails, self._begin, self._move, *spots, *arrows])
-        self._losses = Canvas(right, [self._now, *curves, *(each.dot for each in drawn)])
+        curves, dots = [each.curve for each in drawn], [each.dot for each in drawn]
+        ends = [artist for each in drawn for artist in (each.whole, each.lead, each.name)]
+        frame = area.spines.values()
+        self._trails = Canvas(left, [*trails, self._begin, self._move, *spots, *arrows], seldom=[self._image, *frame])
+        self._losses = Canvas(right, [self._now, *curves, *dots], seldom=ends)
 
     def picture(self, state: RaceState) -> tuple[bytes, bytes]:
         shown = SURFACES[state.surface]
         (left, right), (foot, top) = ((middle - shown.reach, middle + shown.reach) for middle in shown.middle)
         self._map.set(xlim=(left, right), ylim=(foot, top), xlabel=shown.axes[0], ylabel=shown.axes[1])
         self._fall.set_ylim(shown.lowest, shown.highest)
-        self._image.set_data(relief(state.surface, state.condition))
+        self._image.image = relief(state.surface, state.condition, pixel_ratio.get())
         self._begin.set_data(*np.array([state.start]).T)
         self._now.set_data([state.step] * 2, [shown.lowest, shown.highest])
-        ends = [self._draw_learner(state, name) for name in NAMES]
+        for name, drawn in self._drawn.items():
+            for field in fields(drawn):
+                getattr(drawn, field.name).set_visible(name in state.shown)
         whole = shown.highest / shown.lowest
-        seen = [(end, self._drawn[name]) for name, end in zip(NAMES, ends, strict=True) if name in state.shown]
+        seen = [(self._draw_learner(state, name), self._drawn[name]) for name in state.shown]
         heights = np.log([end / shown.lowest for end, _ in seen]) / math.log(whole)
         for (end, drawn), height in zip(seen, style.apart(heights, 0.052, 0, 1), strict=True):
             level = shown.lowest * whole**height
             drawn.lead.set_data([STEPS, STEPS + 6], [end, level])
-            drawn.name.set_y(level)
+            drawn.name.set_data([STEPS + 11], [level])
         self._draw_arrows(state)
-        return self._trails.png((state.surface, state.condition)), self._losses.png()
+        below = (state.surface, state.condition)
+        whole = (*below, state.start, *state.rates.values(), state.shown, state.chosen)
+        return self._trails.png(below), self._losses.png(whole)
 
     def _draw_learner(self, state: RaceState, name: str) -> float:
         """Trail, curve and where they stand now; returns where the curve ends in the picture."""
@@ -219,10 +225,7 @@ class LearnerRace(Interactive):
             marker.set_markerfacecolor(style.PAPER if is_out else colour)
             marker.set_markeredgecolor(colour if is_out else style.PAPER)
             marker.set_markersize(10 if name == state.chosen else 8)
-        drawn.name.set_text(f"{name} ✗" if lost else name)
-        drawn.name.set_fontweight("bold" if name == state.chosen else "normal")
-        for field in fields(drawn):
-            getattr(drawn, field.name).set_visible(name in state.shown)
+        drawn.name.say(f"{name} ✗" if lost else name, "bold" if name == state.chosen else "normal")
         return shown.highest if lost else min(losses[-1], shown.highest)
 
     def _draw_arrows(self, state: RaceState) -> None:
@@ -274,11 +277,13 @@ class LearnerRace(Interactive):
     def table(self, state: RaceState) -> Table:
         headings = ("learner", "rate", "rate / sgd's", f"loss, step {state.step}", f"loss, step {STEPS}", "where")
         rows = []
-        for name, run in state.runs.items():
-            losses = [run.losses[step] for step in (state.step, STEPS)]
-            told = ["–" if math.isnan(loss) else f"{loss:.2g}" for loss in losses]
-            where = f"diverged at step {run.lost_at}" if state.is_lost(name) else _pair(state.place(name).round(3))
-            rate = state.rates[name]
+        for name, rate in state.rates.items():
+            told, where = ["–", "–"], "not shown"
+            if name in state.shown:
+                run = state.runs[name]
+                losses = [run.losses[step] for step in (state.step, STEPS)]
+                told = ["–" if math.isnan(loss) else f"{loss:.2g}" for loss in losses]
+                where = f"diverged at step {run.lost_at}" if state.is_lost(name) else _pair(state.place(name).round(3))
             rows.append((name, f"{rate:g}", f"{rate / state.rates['sgd']:.4g}", *told, where))
         return headings, rows
 

@@ -20,7 +20,8 @@ from matplotlib.patheffects import withStroke
 
 from kernel.schedules import half_life_of_momentum, momentum_of_time_constant, time_constant_of_momentum
 from widgets import style
-from widgets.base import Canvas, Checkbox, Choice, Interactive, Number, Pointer, Slider, Table
+from widgets.base import Checkbox, Choice, Interactive, Number, Pointer, Slider, Table
+from widgets.canvas import Backdrop, Canvas
 
 FORMS = ("heavy ball", "Nesterov")
 # What becomes of a run, in the order of `kinds`.
@@ -281,7 +282,6 @@ def _map(form: str, condition: float, unit_gain: bool) -> tuple[np.ndarray, dict
         if len(inside := np.argwhere(kind == number))
     }
     image = np.where((kind == 2)[..., None], stripes, converging)
-    # Bytes with an opacity are what matplotlib draws soonest, by a factor of three.
     return np.concatenate([255 * image, np.full((*kind.shape, 1), 255)], axis=-1).astype(np.uint8), names
 
 
@@ -361,8 +361,7 @@ class MomentumForms(Interactive):
         area.minorticks_off()
         for axis, ticks in ((area.xaxis, (0.01, 0.1, 1, 10, 100)), (area.yaxis, (0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99))):
             axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
-        everywhere = {"transform": area.transAxes, "extent": (0, 1, 0, 1), "aspect": "auto", "origin": "lower"}
-        self._image = area.imshow(np.zeros((1, 1, 4), np.uint8), interpolation="nearest", **everywhere)
+        self._image = Backdrop(area)
         border = {"color": style.INK, "linewidth": 1.4}
         (self._ripples,) = area.plot([], [], linestyle="--", **border)
         (self._diverges,) = area.plot([], [], linestyle="-", **border)
@@ -396,7 +395,8 @@ class MomentumForms(Interactive):
             bbox_to_anchor=(-0.24, -0.13),
         )
 
-        self._map = Canvas(figure, [self._shift, self._other, self._here])
+        seldom = [self._image, self._ripples, self._diverges, *self._names, self._best, *area.spines.values()]
+        self._map = Canvas(figure, [self._shift, self._other, self._here], seldom)
 
         figure, (way, fall) = style.subplots(2, 1, width=372, height=490)
         way.set(title="The way from (1, 1)", xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), xticks=[-1, 0, 1], yticks=[-1, 0, 1])
@@ -421,12 +421,12 @@ class MomentumForms(Interactive):
             fontsize=9,
             handlelength=2.6,
         )
-        self._runs = Canvas(figure, [*self._valley, *self._ways, *self._falls])
+        self._runs = Canvas(figure, [*self._ways, *self._falls], seldom=self._valley)
 
     def _draw_map(self, form: str, condition: float, unit_gain: bool) -> None:
         """The regions, their borders, the fastest run and the valley, which hang on these three."""
         image, names = _map(form, condition, unit_gain)
-        self._image.set_data(image)
+        self._image.image = image
         momenta = 1 - np.geomspace(1, 1 - HIGHEST_MOMENTUM, 200)
         for border, rates in zip(
             (self._ripples, self._diverges), critical_rates(form, momenta, unit_gain), strict=True
@@ -460,7 +460,7 @@ class MomentumForms(Interactive):
             self._falls[number].set_data(
                 np.arange(STEPS + 1)[every[number]], np.clip(run.losses[every[number]], 1e-30, 1e30)
             )
-        return self._map.png(surface=valley), self._runs.png()
+        return self._map.png(valley), self._runs.png(valley)
 
     def alt(self, state: MomentumState) -> str:
         chosen, other = state.chosen, state.same_rate

@@ -6,6 +6,7 @@ const content = place => root.querySelector(`.gradschool-${place} .widget-html-c
 // number field of its row, and makes the sentence a live region that stays in the page while its text changes (screen
 // readers do not announce a region that is itself new).
 const name = () => {
+  tell();
   const title = root.querySelector('.gradschool-title');
   // The widget is being taken from the page.
   if (!title) return;
@@ -42,6 +43,16 @@ const name = () => {
   for (const [place, role] of [['status', 'status'], ['error-box', 'alert']])
     content(place)?.setAttribute('role', role);
   for (const place of ['formula', 'picture', 'table']) reach(content(place), place);
+};
+
+// How many pixels the screen has for each of CSS: a picture has as many, up to two. A window may go to another screen,
+// and the next change of the widget finds out.
+const tell = () => {
+  const field = root.querySelector('.gradschool-pixels input');
+  const pixels = String(Math.min(Math.max(Math.ceil(devicePixelRatio), 1), 2));
+  if (!field || field.value === pixels) return;
+  field.value = pixels;
+  field.dispatchEvent(new Event('input', {bubbles: true}));
 };
 
 // What is wider than its place scrolls: it can be reached with Tab and moved with the arrow keys, and what a picture
@@ -134,8 +145,16 @@ const copy = async event => {
   setTimeout(() => { said.textContent = ''; }, 2000);
 };
 
+// Once for all that changes before the page is painted.
+let asked = false;
+const soon = () => {
+  if (asked) return;
+  asked = true;
+  requestAnimationFrame(() => { asked = false; name(); });
+};
+
 name();
 point();
 root.addEventListener('click', copy);
-new MutationObserver(name).observe(root, {childList: true, subtree: true});
-new ResizeObserver(name).observe(root);
+new MutationObserver(soon).observe(root, {childList: true, subtree: true});
+new ResizeObserver(soon).observe(root);

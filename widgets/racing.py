@@ -1,7 +1,7 @@
 """What races in the learner race, on what, and how it went: the mathematics of that widget.
 
 The learners are the kernel's own, on a `Parameter` of two numbers; gradients come from the tape. All runs take their
-steps together: one `backward` for all places, then one `update` for each learner. What has run once is kept, so that
+steps together: one `backward` for all places, then one `step` for each learner. What has run once is kept, so that
 scrubbing through time computes nothing, and a rate that moves starts one learner again.
 """
 
@@ -99,7 +99,7 @@ class Run:
 
 @lru_cache
 def _tilts(noise: float) -> np.ndarray:
-    """What each minibatch adds to the gradient, (STEPS + 1, 2): the same for all learners."""
+    """What each minibatch's tilt adds to the gradient, (STEPS + 1, 2): the same for all learners."""
     return noise * np.random.default_rng(0).normal(size=(STEPS + 1, 2))
 
 
@@ -117,18 +117,19 @@ def race(surface: str, condition: float, start: tuple[float, float], entries: Se
     losses = np.full((len(entries), STEPS + 1), np.nan)
     running = np.arange(len(entries))
     for step in range(STEPS + 1):
-        now = np.array([parameters[i].detach().numpy() for i in running])
+        now = np.array([parameters[i].value for i in running])
         near = np.abs(now).max(axis=1) < FAR
         running, now = running[near], now[near]
         if not len(running):
             break
         here = kernel.tensor(now, requires_grad=True)
         loss = shown.loss(here, condition)
-        (loss.sum() + (here * kernel.tensor(tilts[step])).sum()).backward()
+        loss.sum().backward()
         places[running, step], losses[running, step] = now, loss.detach().numpy()
-        gradients[running, step] = here.grad.numpy()
-        for i in running:
-            learners[i].update({parameters[i]: kernel.from_numpy(gradients[i, step])}, 1)
+        gradients[running, step] = here.grad.numpy() + tilts[step]
+        for i in running.tolist():
+            parameters[i].grad = kernel.from_numpy(gradients[i, step])
+            learners[i].step(1)
     return [Run(*arrays) for arrays in zip(places, losses, gradients, strict=True)]
 
 
@@ -166,7 +167,8 @@ def inside(racer: str, rate: float, run: Run, step: int) -> tuple[np.ndarray | N
     learner = RACERS[racer].learner(parameter, rate)
     for gradient in run.gradients[: step + 1]:
         before = parameter.detach().numpy().copy()
-        learner.update({parameter: kernel.from_numpy(gradient)}, 1)
+        parameter.grad = kernel.from_numpy(gradient)
+        learner.step(1)
     name = RACERS[racer].velocity
     velocity = None if name is None else learner.state_dict()[f"0.{name}"].numpy()
     return velocity, parameter.detach().numpy() - before
@@ -212,7 +214,10 @@ def retuned(surface: str, condition: float, start: tuple[float, float]) -> tuple
 
 @dataclass(frozen=True)
 class RaceState:
-    """The race at one step: who takes part, who is looked at, and that one's gradient, velocity and step, (2,) each."""
+    """The race at one step: who takes part, who is looked at, and that one's gradient, velocity and step, (2,) each.
+
+    There are rates of all learners, and runs of those that are shown.
+    """
 
     surface: str
     condition: float
@@ -297,7 +302,8 @@ def race_state(
     if not SURFACES[surface].conditioned:
         condition = 1.0  # so that what has run under another one is found
     by_name = dict(zip(NAMES, rates, strict=True))
-    found = runs(surface, condition, start, by_name)
+    taking_part = tuple(name for name in NAMES if name in shown or name == chosen)
+    found = runs(surface, condition, start, {name: by_name[name] for name in taking_part})
     run = found[chosen]
     gradient = run.gradients[step]
     if run.lost_at is not None and run.lost_at <= step:
@@ -309,7 +315,7 @@ def race_state(
         condition,
         start,
         step,
-        tuple(name for name in NAMES if name in shown or name == chosen),
+        taking_part,
         chosen,
         by_name,
         found,

@@ -403,15 +403,28 @@ class WidgetOnPage:
         """Median time from a key press on a control to the new picture, decoded and painted."""
         self.root.evaluate(
             """root => {
-                window.times = [];
+                // Of its own for each call: what an earlier one has left behind must not count presses here.
+                const times = window.times = [];
                 let pressed = null;
                 root.addEventListener('keydown', () => pressed ??= performance.now(), true);
-                new MutationObserver(async () => {
-                    const start = pressed, picture = root.querySelector('.gradschool-picture :is(img, svg)');
-                    if (start === null || !picture) return;
+                const shown = new Map();
+                new PerformanceObserver(list => {
+                    for (const {identifier, renderTime} of list.getEntries()) {
+                        const waiting = shown.get(identifier);
+                        if (waiting && --waiting.images === 0) times.push(renderTime - waiting.start);
+                    }
+                }).observe({type: 'element'});
+                new MutationObserver(() => {
+                    const start = pressed, pictures = root.querySelectorAll('.gradschool-picture :is(img, svg)');
+                    if (start === null || !pictures.length) return;
                     pressed = null;
-                    await picture.decode?.();
-                    requestAnimationFrame(() => setTimeout(() => window.times.push(performance.now() - start)));
+                    const images = [...pictures].filter(picture => picture.matches('img'));
+                    const name = `press at ${start}`;
+                    shown.set(name, {start, images: images.length});
+                    // Images say when they were on the screen, decoded; an SVG is as soon as the page is painted.
+                    for (const image of images) image.setAttribute('elementtiming', name);
+                    if (!images.length)
+                        requestAnimationFrame(() => setTimeout(() => times.push(performance.now() - start)));
                 }).observe(root.querySelector('.gradschool-picture'), {childList: true, subtree: true});
             }"""
         )

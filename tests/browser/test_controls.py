@@ -101,6 +101,23 @@ def at(part, across, up):
     )
 
 
+def test_a_picture_has_as_many_pixels_as_the_screen(plane):
+    def pixels():
+        return plane.root.locator(".gradschool-picture img").evaluate_all(
+            "images => images.map(image => [image.naturalWidth, image.naturalHeight, image.width, image.height])"
+        )
+
+    plane.wait_until(lambda: all(image[:2] == image[2:] for image in pixels()))
+    session = plane.page.context.new_cdp_session(plane.page)
+    size = dict(plane.page.viewport_size, mobile=False)
+    session.send("Emulation.setDeviceMetricsOverride", size | {"deviceScaleFactor": 2})
+    plane.slider("rate").press("ArrowRight")
+    plane.wait_until(lambda: all(image[:2] == [2 * side for side in image[2:]] for image in pixels()))
+    session.send("Emulation.setDeviceMetricsOverride", size | {"deviceScaleFactor": 1})
+    plane.slider("rate").press("ArrowRight")
+    plane.wait_until(lambda: all(image[:2] == image[2:] for image in pixels()))
+
+
 def test_a_press_on_the_picture_writes_both_numbers(plane):
     before = plane.seen()
     plane.page.mouse.click(*at(places(plane)[0], 0.75, 0.25))

@@ -128,7 +128,7 @@ def test_buttons_and_reset(multiply):
 
 
 def test_a_refused_value_is_shown_and_the_last_picture_stays(multiply):
-    (note,) = inside(multiply, "Text")
+    (note,) = inside(multiply, "Text", "note")
     before = multiply._picture.value
     note.value = "refuse"
     assert "✗ Multiply: note must not be &lt;refuse&gt;." in multiply.error
@@ -145,7 +145,7 @@ def test_from_code_a_refused_value_raises(multiply):
 
 
 def test_an_accident_is_shown_and_raised_even_in_a_callback(multiply):
-    (note,) = inside(multiply, "Text")
+    (note,) = inside(multiply, "Text", "note")
     with pytest.raises(ZeroDivisionError):
         note.value = "break"
     assert "ZeroDivisionError: division by zero" in multiply.error
