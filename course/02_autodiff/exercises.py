@@ -212,7 +212,7 @@ check("frameworks")
 # ## How far have you come?
 #
 # The map below shows your points, attempts and hints in this lesson. Next comes
-# 03 Training loop and metrics.
+# [03 Training loop and metrics](../03_training_loop/lesson.ipynb).
 
 # %% tags=["nbval-ignore-output"]
 # Not compared by the tests: every student has a map of their own.

@@ -401,4 +401,4 @@ show(
 # **Where to read on.** `kernel/tape.py`, whose `pull_back` is the walk of this lesson; Baydin, Pearlmutter, Radul and
 # Siskind, *Automatic Differentiation in Machine Learning: a Survey*, JMLR 18 (2018).
 #
-# **Next:** the [exercises](exercises.ipynb), then 03 Training loop and metrics.
+# **Next:** the [exercises](exercises.ipynb), then [03 Training loop and metrics](../03_training_loop/lesson.ipynb).

@@ -199,7 +199,7 @@ check("renamed")
 # ## How far have you come?
 #
 # The map below shows your points, attempts and hints in this lesson. Next comes
-# 05 Learners.
+# [05 Learners](../05_learners/lesson.ipynb).
 
 # %% tags=["nbval-ignore-output"]
 # Not compared by the tests: every student has a map of their own.

@@ -19,7 +19,8 @@
 # * train a small convolutional net, look into it, save it and open it again.
 #
 # **Before:** [02 Automatic differentiation](../02_autodiff/lesson.ipynb), and the training loop, which is the matter of
-# 03 Training loop and metrics. **Time:** 40 minutes. **Backend:** NumPy; on a GPU, CuPy.
+# [03 Training loop and metrics](../03_training_loop/lesson.ipynb). **Time:** 40 minutes. **Backend:** NumPy; on a
+# GPU, CuPy.
 
 # %%
 from textwrap import fill  # breaks an error's sentence into lines
@@ -485,4 +486,4 @@ ModelTree(reader, images[test])
 # **Where to read on.** `kernel/module.py`; Glorot and Bengio, *Understanding the difficulty of training deep feedforward
 # neural networks*, AISTATS 2010; LeCun and others, *Gradient-based learning applied to document recognition*, 1998.
 #
-# **Next:** the [exercises](exercises.ipynb), then 05 Learners.
+# **Next:** the [exercises](exercises.ipynb), then [05 Learners](../05_learners/lesson.ipynb).

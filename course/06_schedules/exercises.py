@@ -156,7 +156,8 @@ check("zero")
 # %% [markdown]
 # ## How far have you come?
 #
-# The map below shows your points, attempts and hints in this lesson. Next comes 07 Momentum.
+# The map below shows your points, attempts and hints in this lesson. Next comes
+# [07 Momentum](../07_momentum/lesson.ipynb).
 
 # %% tags=["nbval-ignore-output"]
 # Not compared by the tests: every student has a map of their own.

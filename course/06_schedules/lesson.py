@@ -18,7 +18,8 @@
 # * let the minibatch grow along the way, and say when that goes wrong;
 # * choose between steps, a cosine, a warm-up and a rate that falls when nothing gets better.
 #
-# **Before:** [02 Automatic differentiation](../02_autodiff/lesson.ipynb), 03 Training loop and metrics, and 05 Learners.
+# **Before:** [02 Automatic differentiation](../02_autodiff/lesson.ipynb),
+# [03 Training loop and metrics](../03_training_loop/lesson.ipynb), and [05 Learners](../05_learners/lesson.ipynb).
 # **Time:** 40 minutes. **Backend:** NumPy; on a GPU, CuPy.
 
 # %%
@@ -135,7 +136,7 @@ for sweep in (0, 6, 12, 15, 18, 22, 24, 27, 30):
 
 # %% [markdown]
 # A zero is lost: each phase halves the one before, so it is 0.0005, as in the list. (The odd momentum is the matter of
-# lesson 07.)
+# [07 Momentum](../07_momentum/lesson.ipynb).)
 #
 # Look at the last column. The rate per sample falls 32-fold and the minibatch grows 16-fold, but the rate per update
 # stays between 0.128 and 0.512. Keep that in mind.
@@ -387,4 +388,4 @@ ScheduleComposer()
 # others, *Don't decay the learning rate, increase the batch size*, arXiv:1711.00489; Loshchilov and Hutter, *SGDR*,
 # arXiv:1608.03983.
 #
-# **Next:** the [exercises](exercises.ipynb), then 07 Momentum.
+# **Next:** the [exercises](exercises.ipynb), then [07 Momentum](../07_momentum/lesson.ipynb).

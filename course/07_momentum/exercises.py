@@ -169,7 +169,8 @@ check("fastest")
 # %% [markdown]
 # ## How far have you come?
 #
-# The map below shows your points, attempts and hints in this lesson. Next comes 08 Your own learner.
+# The map below shows your points, attempts and hints in this lesson. Next comes
+# [08 Your own learner](../08_own_learner/lesson.ipynb).
 
 # %% tags=["nbval-ignore-output"]
 # Not compared by the tests: every student has a map of their own.

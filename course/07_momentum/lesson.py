@@ -17,7 +17,8 @@
 # * tell from rate and momentum whether a run glides, ripples or diverges;
 # * choose the momentum for a condition number.
 #
-# **Before:** [02 Automatic differentiation](../02_autodiff/lesson.ipynb), 05 Learners and 06 Schedules.
+# **Before:** [02 Automatic differentiation](../02_autodiff/lesson.ipynb), [05 Learners](../05_learners/lesson.ipynb)
+# and [06 Schedules](../06_schedules/lesson.ipynb).
 # **Time:** 60 minutes. **Backend:** NumPy; on a GPU, CuPy.
 
 # %%
@@ -461,4 +462,4 @@ for name in same:
 # **Where to read on.** `widgets/momentum_forms.py`; Polyak 1964; Nesterov 1983; Sutskever and others, *On the importance
 # of initialization and momentum*, 2013; Goh, *Why momentum really works*, Distill, 2017; Lessard, Recht and Packard 2016.
 #
-# **Next:** the [exercises](exercises.ipynb), then 08 Your own learner.
+# **Next:** the [exercises](exercises.ipynb), then [08 Your own learner](../08_own_learner/lesson.ipynb).

@@ -1,5 +1,6 @@
 """Every notebook of the course is what its text twin says; with no lesson in it, pytest reports a skipped test."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -31,6 +32,16 @@ def test_the_notebook_is_valid_and_so_is_what_a_student_gets(twin: Path) -> None
     student = student_version(notebook)
     nbformat.validate(student)
     assert not any("SOLUTION" in cell.source for cell in student.cells if cell.cell_type == "code")
+
+
+@every_twin
+def test_a_lesson_that_is_named_in_full_can_be_opened_from_there(twin: Path) -> None:
+    for lesson in COURSE.glob("[0-9][0-9]_*/lesson.py"):
+        [title] = re.findall("title: (.*)", lesson.read_text(encoding="utf-8"))
+        name = f"{lesson.parent.name[:2]} {title}"
+        for cell in read_twin(twin).cells:
+            text = " ".join(cell.source.split()).replace(f"[{name}](../{lesson.parent.name}/lesson.ipynb)", "")
+            assert cell.cell_type == "code" or name not in text, f"make a link of {name}"
 
 
 def test_every_notebook_has_a_twin() -> None:
