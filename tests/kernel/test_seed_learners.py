@@ -113,7 +113,7 @@ def test_double_precision_prints_other_digits(net: kernel.Module) -> None:
 def test_expressions_of_the_course(net: kernel.Module) -> None:
     def my_rmsprop(parameters: list, gradients: list) -> Any:
         rho, lr = 0.999, 0.01
-        accumulators = [kernel.constant(1e-6, shape=p.shape, dtype=p.dtype) for p in parameters]
+        accumulators = [kernel.constant(1e-6, dtype=p.dtype, shape=p.shape) for p in parameters]
         updates = []
         for p, g, a in zip(parameters, gradients, accumulators, strict=True):
             new = kernel.assign(a, rho * a + (1 - rho) * g * g)
