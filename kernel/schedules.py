@@ -15,6 +15,7 @@ import enum
 import itertools
 import math
 import operator
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple
 
@@ -98,6 +99,8 @@ def effective_rate(rate: float, minibatch_size: int, n: int, means: bool = False
     >>> effective_rate(0.5, 1, n=2), effective_rate(0.5, 0, n=2)
     (0.5, 0.25)
     """
+    if type(rate) is not float or not 0 <= rate < math.inf:
+        _require("effective_rate", "rate", rate, *AT_LEAST_0)
     _require_sizes("effective_rate", minibatch_size, n)
     if means:
         return rate * n / minibatch_size if minibatch_size else rate
@@ -110,6 +113,8 @@ def effective_momentum(momentum: float, minibatch_size: int, n: int) -> float:
     >>> round(effective_momentum(math.exp(-1 / 300), 1, n=10), 4)
     0.9672
     """
+    if type(momentum) is not float or not 0 <= momentum < 1:
+        _require("effective_momentum", "momentum", momentum, *MOMENTUM)
     _require_sizes("effective_momentum", minibatch_size, n)
     return momentum ** (n / minibatch_size) if minibatch_size else momentum
 
@@ -158,6 +163,7 @@ def half_life_of_momentum(momentum: float, n: float = 1) -> float:
 
 # --- what a number may be ---
 
+LARGEST = sys.float_info.max  # whole numbers of Python may be larger
 AT_LEAST_0 = (0.0, math.inf, "0 or more")
 MOMENTUM = (0.0, math.nextafter(1.0, 0.0), "at least 0 and below 1")
 ABOVE_0 = (math.nextafter(0.0, 1.0), math.inf, "above 0")
@@ -173,7 +179,8 @@ def _require(name: str, argument: str, value: Any, low: float, high: float, word
     """Raise unless ``value`` is a finite number from ``low`` to ``high``, which ``words`` describe."""
     if not is_number(value):
         raise DtypeError(f"{name}: {argument} should be a number, but {show(value)} came.")
-    if not (low <= value <= high and math.isfinite(value)):
+    plain = value.item() if isinstance(value, numpy.generic) else value  # NumPy would round the limits to its dtype
+    if not (low <= plain <= high and abs(plain) <= LARGEST):
         raise RangeError(f"{name}: {argument} should be {words}, but {show(value)} came.")
 
 
@@ -182,6 +189,17 @@ def require_count(name: str, argument: str, value: Any, least: int = 1) -> None:
         raise DtypeError(f"{name}: {argument} should be a whole number, but {show(value)} came.")
     if value < least:
         raise RangeError(f"{name}: {argument} should be {least} or more, but {show(value)} came.")
+
+
+def require_one_of(name: str, argument: str, value: Any, words: Sequence[str]) -> None:
+    if not isinstance(value, str) or value not in words:
+        *others, last = map(repr, words)
+        raise RangeError(f"{name}: {argument} should be {', '.join(others)} or {last}, but {show(value)} came.")
+
+
+def require_flag(name: str, argument: str, value: Any) -> None:
+    if not isinstance(value, bool | numpy.bool):
+        raise DtypeError(f"{name}: {argument} should be True or False, but {show(value)} came.")
 
 
 def _require_sizes(name: str, minibatch_size: Any, n: Any) -> None:
@@ -226,10 +244,7 @@ class Schedule:
         for field in dataclasses.fields(self):
             if field.init:
                 object.__setattr__(self, field.name, _plain(getattr(self, field.name)))
-        if self.unit not in UNITS:
-            raise RangeError(
-                f"{self._name}: unit should be one of {', '.join(map(repr, UNITS))}, but {show(self.unit)} came."
-            )
+        require_one_of(self._name, "unit", self.unit, UNITS)
         if self.epoch_size is not None:
             require_count(self._name, "epoch_size", self.epoch_size)
             object.__setattr__(self, "unit", "sample")
@@ -494,7 +509,7 @@ class StepDecay(Schedule):
         self._number("start", AT_LEAST_0)
 
     def _value(self, position: float) -> float:
-        return self.value * self.factor ** (max(position - self.start, 0) // self.every)
+        return _times(self, max(position - self.start, 0) // self.every)
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -502,7 +517,16 @@ class StepDecay(Schedule):
 
     def _words(self) -> str:
         after = f" after {_short(self.start * (self.epoch_size or 1))}" if self.start else ""
-        return f"{_short(self.value)}, times {_short(self.factor)} every {self._span(self.every)}{after}"
+        every = self._span(self.every).removeprefix("1 ")
+        return f"{_short(self.value)}, times {_short(self.factor)} every {every}{after}"
+
+
+def _times(schedule: StepDecay | MultiStep | Exponential, count: float) -> float:
+    """Its value, multiplied so many times by its factor."""
+    try:
+        return schedule.value * float(schedule.factor) ** count
+    except OverflowError:
+        raise RangeError(f"{schedule._name}: {schedule!r} has grown too large for a number.") from None
 
 
 def _growing(value: float, factor: float) -> tuple[float, float]:
@@ -535,7 +559,7 @@ class MultiStep(Schedule):
         object.__setattr__(self, "milestones", tuple(self.milestones))
 
     def _value(self, position: float) -> float:
-        return self.value * self.factor ** sum(position >= milestone for milestone in self.milestones)
+        return _times(self, sum(position >= milestone for milestone in self.milestones))
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -543,7 +567,7 @@ class MultiStep(Schedule):
 
     def _words(self) -> str:
         *others, last = sorted(self.milestones)
-        before = "".join(f"{_short(m * (self.epoch_size or 1))} and " for m in others)
+        before = ", ".join(_short(m * (self.epoch_size or 1)) for m in others) + (" and " if others else "")
         return f"{_short(self.value)}, times {_short(self.factor)} after {before}{self._span(last)}"
 
 
@@ -563,7 +587,7 @@ class Exponential(Schedule):
         self._number("factor", ABOVE_0)
 
     def _value(self, position: float) -> float:
-        return self.value * self.factor**position
+        return _times(self, position)
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -766,8 +790,7 @@ class OneCycle(Schedule):
         _require(self._name, "rise", self.rise, math.nextafter(0.0, 1.0), 1.0, "above 0 and at most 1")
         self._number("start_divisor", ABOVE_0)
         self._number("end_divisor", ABOVE_0)
-        if self.shape not in ("cos", "linear"):
-            raise RangeError(f'{self._name}: shape should be "cos" or "linear", but {show(self.shape)} came.')
+        require_one_of(self._name, "shape", self.shape, ("cos", "linear"))
 
     @property
     def _ends(self) -> tuple[float, float]:
@@ -835,8 +858,8 @@ class Plateau(Schedule):
         self._number("lowest")
         require_count(self._name, "patience", self.patience, least=0)
         require_count(self._name, "cooldown", self.cooldown, least=0)
-        if self.better not in ("lower", "higher"):
-            raise RangeError(f'{self._name}: better should be "lower" or "higher", but {show(self.better)} came.')
+        require_one_of(self._name, "better", self.better, ("lower", "higher"))
+        require_flag(self._name, "relative", self.relative)
         worst = math.inf if self.better == "lower" else -math.inf
         object.__setattr__(self, "_memory", {"value": self.value, "best": worst, "worse": 0, "resting": 0})
 
@@ -883,10 +906,8 @@ class Plateau(Schedule):
 
     def _words(self) -> str:
         now = f", {_short(self.memory['value'])} now" if self.memory["value"] != self.value else ""
-        return (
-            f"{_short(self.value)}, times {_short(self.factor)} after {self.patience + 1} reports of no {self.better} "
-            f"score{now}"
-        )
+        reports = f"{self.patience + 1} report{'s' if self.patience else ''}"
+        return f"{_short(self.value)}, times {_short(self.factor)} after {reports} of no {self.better} score{now}"
 
 
 def as_schedule(name: str, argument: str, value: Any, words: tuple = AT_LEAST_0) -> Schedule:
@@ -939,9 +960,9 @@ def learning_rate_schedule(lr: Any, unit: UnitType | str, epoch_size: int | None
     <0.05 for 300 samples, then 0.025 for 200 samples, then 0.0125; per minibatch>
     """
     name = "learning_rate_schedule"
-    if unit not in (*UnitType, *UnitType.__members__):
-        raise RangeError(f'{name}: unit should be "minibatch" or "sample", but {show(unit)} came.')
-    return _steps(name, lr, int(unit in (UnitType.sample, "sample")), epoch_size, AT_LEAST_0)
+    unit = unit.value if isinstance(unit, UnitType) else unit
+    require_one_of(name, "unit", unit, tuple(UnitType.__members__))
+    return _steps(name, lr, int(unit == "sample"), epoch_size, AT_LEAST_0)
 
 
 def learning_parameter_schedule(
@@ -1041,7 +1062,7 @@ CONSTRUCTORS: dict[str, Callable[..., Schedule]] = {
         momentum_schedule_per_sample,
     )
 }
-LONGEST_TEXT, LONGEST_LIST, LARGEST = 200_000, 10_000, 1e100
+LONGEST_TEXT, LONGEST_LIST, LARGEST_IN_TEXT = 200_000, 10_000, 1e100
 _OPERATORS = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -1087,7 +1108,7 @@ def _read(node: ast.expr) -> Any:
     """What an expression of numbers, lists and schedules means."""
     match node:
         case ast.Constant(value=int() | float() | str() | None as value):
-            if is_number(value) and abs(value) > LARGEST and not math.isinf(value):
+            if is_number(value) and abs(value) > LARGEST_IN_TEXT and not math.isinf(value):
                 raise OverflowError
             return value
         case ast.List(elts=elements):
@@ -1140,13 +1161,13 @@ def _combine(op: ast.operator, left: Any, right: Any) -> Any:
         )
         if size > LONGEST_LIST:
             raise RangeError(f"parse: a list of {LONGEST_LIST} at most was expected, but {size} came.")
-    elif isinstance(op, ast.Pow) and (abs(_arithmetic(right)) > 1000 or abs(_arithmetic(left)) > LARGEST):
+    elif isinstance(op, ast.Pow) and (abs(_arithmetic(right)) > 1000 or abs(_arithmetic(left)) > LARGEST_IN_TEXT):
         raise OverflowError
     else:
         left, right = _arithmetic(left), _arithmetic(right)
         left = float(left) if isinstance(op, ast.Pow) and not abs(left) ** 0.5 < 1000 else left
     found = _OPERATORS[type(op)](left, right)
-    if isinstance(found, complex) or (is_number(found) and math.isfinite(found) and abs(found) > LARGEST):
+    if isinstance(found, complex) or (is_number(found) and math.isfinite(found) and abs(found) > LARGEST_IN_TEXT):
         raise OverflowError
     return found
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
-
-import numpy
 
 from .errors import DtypeError, GradError, ShapeError, show
 from .function import Function, combine, criterion
@@ -63,6 +61,9 @@ class Trainer:
     def previous_minibatch_evaluation_average(self) -> float:
         """The metric of the minibatch before, averaged over its samples; nan for a criterion without one."""
         return self._average(1)
+
+    def __repr__(self) -> str:
+        return f"Trainer({self.learners!r}, {self.total_number_of_samples_seen} samples seen)"
 
     def _average(self, which: int) -> float:
         # On a GPU this waits for the minibatch to be done with: so it is read only when somebody asks.
@@ -139,6 +140,7 @@ def _train(
     ... def measure(x, y):
     ...     z = model(x)
     ...     return kernel.cross_entropy_with_softmax(z, y), kernel.classification_error(z, y)
+    >>> import numpy
     >>> points = numpy.array([[0.0, 1.0], [1.0, 0.0]] * 50, "float32")
     >>> _ = model(kernel.input_variable(2))
     >>> summary = measure.train((points, points), kernel.sgd(model.parameters(), 1.0), minibatch_size=10, max_epochs=3)
@@ -147,6 +149,11 @@ def _train(
     """
     sizes = minibatch_size_schedule(minibatch_size)
     arrays = data if isinstance(data, tuple | list) else (data,)
+    for array in arrays:
+        if not hasattr(array, "__len__") or isinstance(array, str | Mapping) or not getattr(array, "ndim", 1):
+            raise DtypeError(
+                f"train: data should be an array for each argument, as (x, y), but {show(array)} is among them."
+            )
     lengths = {len(array) for array in arrays}
     if len(lengths) != 1 or 0 in lengths:
         raise ShapeError(f"train: data should be arrays of as many samples each, but they have {sorted(lengths)}.")
@@ -166,7 +173,7 @@ def _train(
             loss += trainer.previous_minibatch_loss_average * size
             metric += trainer.previous_minibatch_evaluation_average * size
             at, left = (at + size) % total, left - size
-        measured = None if numpy.isnan(metric) else metric / epoch_size
+        measured = metric / epoch_size if len(trainer._read) > 1 else None
         summaries.append(EpochSummary(loss / epoch_size, measured, epoch_size))
     return TrainingSummary(tuple(summaries))
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy
 
 from ..creation import tensor
-from ..errors import DtypeError, GradError, RangeError, show
+from ..errors import DtypeError, GradError, show
 from ..functional import abs as absolute
 from ..functional import maximum, minimum, sign
 from ..op import DEFAULT_FLOAT, HALF, Kind
@@ -27,12 +27,14 @@ from ..schedules import (
     effective_momentum,
     effective_rate,
     is_number,
+    require_flag,
+    require_one_of,
 )
 from ..tape import serials
 from ..tensor import Tensor, _is_read_only, _wrap
 from ..xp import Generator, default_generator, send
 from .clipping import shrinking
-from .learner import Learner, as_bytes, bare
+from .learner import Learner, Whole, as_bytes, bare
 from .rule import Program, Rule
 
 CLIPS = ("value", "norm", "global norm")
@@ -52,14 +54,23 @@ WORDS = {
     "rate_decay": "rate decay",
     "momentum_decay": "momentum decay",
 }
-OPTIONS = ("l1", "noise", "clip", "clip_by", "generator")  # of every learner
+OPTIONS = ("l1", "noise", "clip", "clip_by", "generator", "maximize")  # of every learner
 MEANT = {  # CNTK's names of options, and a slip
     "l1_regularization_weight": "l1",
-    "l2_regularization_weight": "l2",
     "gaussian_noise_injection_std_dev": "noise",
     "gradient_clipping_threshold_per_sample": "clip",
+    "gradient_clipping_with_truncation": "clip_by",
     "learning_rate": "lr",
 }
+
+
+def require_known(name: str, options: Iterable[str], known: Iterable[str], meant: Mapping[str, str]) -> None:
+    """Raise for an option that the learner does not have."""
+    for option in options:
+        if option not in known:
+            told = f"beside its arguments there are {', '.join(known)}"
+            told = f"it is called {meant[option]} here" if option in meant else told
+            raise DtypeError(f"{name}: there is no option {option}; {told}.")
 
 
 class RuleLearner(Learner):
@@ -85,11 +96,15 @@ class RuleLearner(Learner):
         clip_by: of what that is the size: of each "value", of a tensor's "norm", or of the "global norm" of all.
         maximize: whether to go uphill.
         generator: where the noise comes from.
+        name: what it is called in words; the class's name by default.
+        said: what else is to be said of it in words.
     """
 
     DECAYS: ClassVar[tuple[str, ...]] = ("momentum", "variance")
     ARGUMENTS: ClassVar[dict[str, str]] = {"variance": "variance_momentum"}  # whose name is not the rule's
-    UNSAID: ClassVar[tuple[str, ...]] = ("dampening", "inner_epsilon", "epsilon_hat")
+    UNSAID: ClassVar[tuple[str, ...]] = ("inner_epsilon", "epsilon_hat")
+    UNSAID_IF_0: ClassVar[tuple[str, ...]] = ("dampening", "rate_decay")
+    OPTION_WORDS: ClassVar[dict[str, str]] = {}
     RESTS: ClassVar[bool] = True  # whether nothing changes while the rate is 0, the velocity neither
 
     def __init__(
@@ -112,13 +127,10 @@ class RuleLearner(Learner):
         maximize: bool = False,
         generator: Generator | None = None,
         name: str | None = None,
-        **unknown: Any,
+        said: Iterable[str] = (),
     ):
         super().__init__(parameters, rate, minibatch_size, name)
-        for option in unknown:
-            known = f"beside its arguments there are {', '.join(OPTIONS)}"
-            known = f"it is called {MEANT[option]} here" if option in MEANT else known
-            raise DtypeError(f"{self._name}: there is no option {option}; {known}.")
+        require_flag(self._name, "maximize", maximize)
         self.rule, self.means, self._ones = rule, means, ones
         self._hyper: dict[str, Schedule] = {}
         for name, value in hyper.items():
@@ -132,10 +144,8 @@ class RuleLearner(Learner):
         }
         self._off = {name for name, value in options.items() if is_number(value) and value == 0}
         self._clip = None if clip is None else as_schedule(self._name, "clip", clip)
-        if clip_by not in CLIPS:
-            raise RangeError(
-                f"{self._name}: clip_by should be one of {', '.join(map(repr, CLIPS))}, but {show(clip_by)} came."
-            )
+        require_one_of(self._name, "clip_by", clip_by, CLIPS)
+        self._said = (*said, *(("uphill",) if maximize else ()))
         self._clip_by, self._sign = clip_by, -1.0 if maximize else 1.0
         if generator is not None and not isinstance(generator, Generator):
             raise DtypeError(f"{self._name}: generator should be a kernel.Generator, but {show(generator)} came.")
@@ -160,10 +170,15 @@ class RuleLearner(Learner):
         if self._asks_step:
             values_at = {}
         scales = self._scales(gradients, n or 1, options) if self._clip is not None else {}
-        for p, g in gradients.items():
-            kind, state = p._kind, self._states.get(p)
-            if state is None or state.kind is not kind:
-                state = self._state(p)
+        # What can go wrong does so before the first parameter has changed.
+        states = []
+        for p in gradients:
+            state = self._states.get(p)
+            if state is None or state.kind is not p._kind:
+                state = self._states[p] = self._state(p)
+            states.append(state)
+        for (p, g), state in zip(gradients.items(), states, strict=True):
+            kind = p._kind
             state.step += 1
             key = (state.step, kind, *state.memory.values()) if self._asks_step else kind
             found = values_at.get(key)
@@ -259,16 +274,16 @@ class RuleLearner(Learner):
         """What is kept for a parameter: on its device and in its dtype, also when it has moved."""
         state, kind = self._states.get(parameter), parameter._kind
         dtype = DEFAULT_FLOAT if kind.dtype == HALF else kind.dtype
+        if _is_read_only(parameter):
+            raise GradError(
+                f"{self._name}: the memory of parameter {self._name_of(parameter)} cannot be written to; make it "
+                "of a copy, .clone()."
+            )
         if state is None:
-            if _is_read_only(parameter):
-                raise GradError(
-                    f"{self._name}: the memory of parameter {self._name_of(parameter)} cannot be written to; make it "
-                    "of a copy, .clone()."
-                )
             with kind.device.guard():
                 begin, like = self._begin.values(), parameter._array
                 arrays = [kind.device.xp.full_like(like, value, dtype=dtype) for value in begin]
-            state = self._states[parameter] = _State(0, dict(self.rule.memory), arrays, kind)
+            state = _State(0, dict(self.rule.memory), arrays, kind)
         elif state.kind is not kind:
             before = state.kind.device
             moved = [old if before is kind.device else send(old, before, kind.device) for old in state.arrays]
@@ -299,8 +314,8 @@ class RuleLearner(Learner):
         state = super().state_dict()
         for name, parameter in self._named.items():
             kept = self._states.get(parameter)
-            if kept is not None:
-                state[f"{name}.step"] = tensor(kept.step)
+            state[f"{name}.step"] = tensor(kept.step if kept else 0)
+            if kept is not None and kept.step:
                 state |= {f"{name}.{key}": tensor(value, dtype="float64") for key, value in kept.memory.items()}
                 for key, array in zip(self.rule.state, kept.arrays, strict=True):
                     state[f"{name}.{key}"] = _wrap(array, kept.kind.device).clone()
@@ -315,17 +330,25 @@ class RuleLearner(Learner):
         if "noise" not in self._off:
             wanted["generator"] = None
             drawn = self._read(state, "generator", _generator_state)
-        present = {name: p for name, p in self._named.items() if f"{name}.step" in state}
+        wanted |= {f"{name}.step": Whole() for name in self._named}
+        # A parameter that has made no step has nothing to remember.
+        present = {name: p for name, p in self._named.items() if not _is_zero(state.get(f"{name}.step", 0))}
         for name, parameter in present.items():
-            wanted |= dict.fromkeys((f"{name}.step", *(f"{name}.{key}" for key in self.rule.memory)), ())
+            wanted |= {f"{name}.{key}": () for key in self.rule.memory}
             wanted |= {f"{name}.{key}": tuple(parameter.shape) for key in self.rule.state}
 
         def take() -> None:
+            states, self._states = self._states, {}
+            try:
+                made = {parameter: self._state(parameter) for parameter in present.values()}
+            except GradError:
+                self._states = states
+                raise
             take_counts()
             self._remember(self._schedules(), state)
-            self._states.clear()
+            self._states = made
             for name, parameter in present.items():
-                kept = self._state(parameter)
+                kept = made[parameter]
                 kept.step = int(state[f"{name}.step"].item())
                 kept.memory = {key: state[f"{name}.{key}"].item() for key in self.rule.memory}
                 with parameter.device.guard():
@@ -336,14 +359,23 @@ class RuleLearner(Learner):
 
         return wanted, take
 
+    def _is_said(self, name: str, schedule: Schedule) -> bool:
+        is_0 = isinstance(schedule, Constant) and schedule.value == 0
+        return name not in self.UNSAID and not (is_0 and name in self.UNSAID_IF_0)
+
     def _words(self) -> str:
-        known = {WORDS.get(name, name): s for name, s in self._hyper.items() if name not in self.UNSAID}
-        known |= {name: s for name, s in self._options.items() if name not in self._off}
+        known = {WORDS.get(name, name): s for name, s in self._hyper.items() if self._is_said(name, s)}
+        known |= {self.OPTION_WORDS.get(name, name): s for name, s in self._options.items() if name not in self._off}
         if self._clip is not None:
             known[f"clip by {self._clip_by}"] = self._clip
         said = "".join(f"{name} {bare(schedule)}, " for name, schedule in known.items())
+        said += "".join(f"{what}, " for what in self._said)
         rate, count = super()._words().rsplit(", ", 1)
         return f"{rate}, {said}{count}"
+
+
+def _is_zero(step: Any) -> bool:
+    return isinstance(step, Tensor) and not step.ndim and step.item() == 0
 
 
 def _generator_state(text: str) -> Any:

@@ -2,21 +2,22 @@
 
 Gradients are sums over the samples of a minibatch, as backward of a summed criterion gives them. Options of all of
 them, by keyword: ``minibatch_size``, what schedules are meant for that do not say it themselves (0 makes gradients
-means besides), and ``l1``, ``l2``, ``noise``, ``clip``, ``clip_by`` and ``generator``, see ``RuleLearner``.
+means besides), and ``l1``, ``l2``, ``decay``, ``noise``, ``clip``, ``clip_by``, ``generator`` and ``maximize``, see
+``RuleLearner``.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy
 
 from ..errors import DtypeError, RangeError, show
-from ..schedules import is_number, momentum_schedule_per_sample, require_count
+from ..schedules import is_number, momentum_schedule_per_sample, require_count, require_flag
 from . import rules
-from .by_rule import RuleLearner
+from .by_rule import MEANT, OPTIONS, RuleLearner, require_known
 from .rule import Rule
 
 __all__ = ["adadelta", "adagrad", "adam", "fsadagrad", "momentum_sgd", "nesterov", "rmsprop", "sgd"]
@@ -33,6 +34,13 @@ LARGEST = 1e38  # a step size without a limit: what float32 can hold
 class BySamples(RuleLearner):
     """A learner of this file: the functions below make them, and it is called as the function is."""
 
+    UNSAID_IF_0 = (*RuleLearner.UNSAID_IF_0, "epsilon")  # their adagrad has an inner one only
+    MEANT: ClassVar[dict[str, str]] = {
+        **MEANT,
+        **dict.fromkeys(("l2_regularization_weight", "weight_decay"), "l2"),
+        "use_mean_gradient": "minibatch_size=0",
+    }
+
     def __init__(
         self,
         name: str,
@@ -40,17 +48,21 @@ class BySamples(RuleLearner):
         lr: Any,
         rule: type[Rule],
         hyper: dict[str, Any],
-        *,
         unit_gain: bool = True,
-        inside: bool = False,
+        said: tuple[str, ...] = (),
+        /,
+        *,
         minibatch_size: int | None = None,
         **options: Any,
     ):
-        if not isinstance(unit_gain, bool):
-            raise DtypeError(f"{name}: unit_gain should be True or False, but {show(unit_gain)} came.")
+        require_known(name, options, ("minibatch_size", "l2", "decay", *OPTIONS), self.MEANT)
+        require_flag(name, "unit_gain", unit_gain)
         if minibatch_size is not None:
             require_count(name, "minibatch_size", minibatch_size, least=0)
+        inside = rule in (rules.momentum, rules.nesterov)  # the rate is inside the velocity
         self._unit_gain, self._inside = unit_gain, inside
+        said += () if unit_gain else ("no unit gain",)
+        said += ("gradients as means",) if minibatch_size == 0 else ()
         super().__init__(
             parameters,
             lr,
@@ -60,6 +72,7 @@ class BySamples(RuleLearner):
             means=minibatch_size == 0,
             minibatch_size=minibatch_size or 0,
             ones=("rate",) if inside else (),
+            said=said,
             **options,
         )
 
@@ -112,7 +125,7 @@ def momentum_sgd(parameters: Iterable, lr: Any, momentum: Any, unit_gain: bool =
     array([-1.436], dtype=float32)
     """
     hyper = {"momentum": momentum, "dampening": 0}
-    return BySamples("momentum_sgd", parameters, lr, rules.momentum, hyper, unit_gain=unit_gain, inside=True, **options)
+    return BySamples("momentum_sgd", parameters, lr, rules.momentum, hyper, unit_gain, **options)
 
 
 def nesterov(parameters: Iterable, lr: Any, momentum: Any, unit_gain: bool = True, **options: Any) -> RuleLearner:
@@ -123,7 +136,7 @@ def nesterov(parameters: Iterable, lr: Any, momentum: Any, unit_gain: bool = Tru
     [array([-1.5], dtype=float32)]
     """
     hyper = {"momentum": momentum}
-    return BySamples("nesterov", parameters, lr, rules.nesterov, hyper, unit_gain=unit_gain, inside=True, **options)
+    return BySamples("nesterov", parameters, lr, rules.nesterov, hyper, unit_gain, **options)
 
 
 def adagrad(parameters: Iterable, lr: Any, need_ave_multiplier: bool = True, **options: Any) -> RuleLearner:
@@ -138,10 +151,11 @@ def adagrad(parameters: Iterable, lr: Any, need_ave_multiplier: bool = True, **o
     >>> kernel.inspect_update(kernel.adagrad([w], 1), minibatch_size=32, count=10)
     [array([-0.3125], dtype=float32)]
     """
+    require_flag("adagrad", "need_ave_multiplier", need_ave_multiplier)
     if need_ave_multiplier:
         return BySamples("adagrad", parameters, lr, rules.averaged_adagrad, {"inner_epsilon": 1e-16}, **options)
     hyper = {"rate_decay": 0, "inner_epsilon": 1e-16, "epsilon": 0}
-    return BySamples("adagrad", parameters, lr, rules.adagrad, hyper, **options)
+    return BySamples("adagrad", parameters, lr, rules.adagrad, hyper, True, ("no average multiplier",), **options)
 
 
 def rmsprop(
@@ -183,8 +197,10 @@ def rmsprop(
         if not holds:
             raise RangeError(f"rmsprop: {what}.")
     hyper = given | {"max": LARGEST if max > LARGEST else max}
+    require_flag("rmsprop", "need_ave_multiplier", need_ave_multiplier)
     rule = rules.averaged_rmsprop_with_steps if need_ave_multiplier else rules.rmsprop_with_steps
-    return BySamples("rmsprop", parameters, lr, rule, hyper, **options)
+    said = () if need_ave_multiplier else ("no average multiplier",)
+    return BySamples("rmsprop", parameters, lr, rule, hyper, True, said, **options)
 
 
 def fsadagrad(
@@ -210,7 +226,7 @@ def fsadagrad(
     array([-8.8573], dtype=float32)
     """
     hyper = {"momentum": momentum, "variance": variance_momentum}
-    return BySamples("fsadagrad", parameters, lr, rules.fsadagrad, hyper, unit_gain=unit_gain, **options)
+    return BySamples("fsadagrad", parameters, lr, rules.fsadagrad, hyper, unit_gain, **options)
 
 
 def adam(
@@ -242,9 +258,10 @@ def adam(
     array([-9.9203], dtype=float32)
     """
     hyper = {"momentum": momentum, "variance": variance_momentum, "epsilon": epsilon}
+    require_flag("adam", "adamax", adamax)
     hyper |= {"inner_epsilon": 0} if adamax else {"epsilon_hat": 1}
     rule = rules.adamax if adamax else rules.adam
-    return BySamples("adam", parameters, lr, rule, hyper, unit_gain=unit_gain, **options)
+    return BySamples("adam", parameters, lr, rule, hyper, unit_gain, ("adamax",) if adamax else (), **options)
 
 
 def adadelta(parameters: Iterable, lr: Any = 1, rho: Any = 0.95, epsilon: float = 1e-8, **options: Any) -> RuleLearner:

@@ -11,14 +11,18 @@ from typing import Any, ClassVar
 import numpy
 
 from ..errors import DtypeError, RangeError, show
-from ..schedules import Schedule, as_schedule
+from ..schedules import MOMENTUM, Constant, Schedule, as_schedule, require_flag
 from . import rules
-from .by_rule import LIMITS, RuleLearner
+from .by_rule import LIMITS, MEANT, OPTIONS, RuleLearner, require_known
 
 __all__ = ["SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Lion", "NAdam", "RAdam", "RMSprop"]
 
 
 OF_THE_REST = {"momentum": "gain", "variance": "fresh"}  # what averages take of the new
+
+
+def _is_0(schedule: Schedule) -> bool:
+    return isinstance(schedule, Constant) and schedule.value == 0
 
 
 class Everyday(RuleLearner):
@@ -33,6 +37,11 @@ class Everyday(RuleLearner):
         **dict.fromkeys(("l2", "decay"), "weight_decay"),
         "rate_decay": "lr_decay",
     }
+    OPTION_WORDS: ClassVar[dict[str, str]] = {"l2": "weight decay"}
+    MEANT: ClassVar[dict[str, str]] = {
+        **MEANT,
+        **dict.fromkeys(("l2_regularization_weight", "l2", "decay"), "weight_decay"),
+    }
 
     def __init__(
         self,
@@ -42,10 +51,15 @@ class Everyday(RuleLearner):
         hyper: dict[str, Any],
         weight_decay: Any = 0,
         decoupled: bool = False,
+        inner: dict[str, Any] | None = None,
+        /,
         **options: Any,
     ):
+        name = type(self).__name__
+        require_known(name, options, OPTIONS, self.MEANT)
+        require_flag(name, "decoupled_weight_decay", decoupled)
         penalty = {"decay" if decoupled else "l2": weight_decay}
-        super().__init__(params, lr, rule, hyper, means=True, **penalty, **options)
+        super().__init__(params, lr, rule, hyper, means=True, **penalty, **(inner or {}), **options)
 
     def _derived(self, hyper: dict[str, float], dtype: numpy.dtype) -> dict[str, float]:
         return hyper | {OF_THE_REST[name]: 1 - hyper[name] for name in OF_THE_REST if name in hyper}
@@ -56,7 +70,9 @@ class WithBetas(Everyday):
 
     ARGUMENTS: ClassVar[dict[str, str]] = {**Everyday.ARGUMENTS, "momentum": "betas[0]", "variance": "betas[1]"}
 
-    def __init__(self, params: Iterable, lr: Any, betas: Any, rule: Any, hyper: dict[str, Any], *args: Any, **kw: Any):
+    def __init__(
+        self, params: Iterable, lr: Any, betas: Any, rule: Any, hyper: dict[str, Any], /, *args: Any, **kw: Any
+    ):
         if not isinstance(betas, list | tuple) or len(betas) != 2:
             raise DtypeError(
                 f"{type(self).__name__}: betas should be two numbers, as (0.9, 0.999), but {show(betas)} came."
@@ -94,14 +110,16 @@ class SGD(Everyday):
         maximize: bool = False,
         **options: Any,
     ):
-        as_schedule("SGD", "dampening", dampening, LIMITS["dampening"])  # without momentum nobody else looks at it
-        rolls, damped = (isinstance(value, Schedule) or value != 0 for value in (momentum, dampening))
+        # Without momentum nobody else looks at the dampening.
+        damped = not _is_0(as_schedule("SGD", "dampening", dampening, LIMITS["dampening"]))
+        rolls = not _is_0(as_schedule("SGD", "momentum", momentum, MOMENTUM))
+        require_flag("SGD", "nesterov", nesterov)
         if nesterov and (not rolls or damped):
             raise RangeError("SGD: nesterov needs a momentum above 0 and no dampening.")
         rule = rules.nesterov if nesterov else rules.momentum if rolls else rules.sgd
         hyper = {"momentum": momentum, "dampening": dampening} if rolls else {}
-        ones = ("inside",) if rolls and not damped else ()
-        super().__init__(params, lr, rule, hyper, weight_decay, ones=ones, maximize=maximize, **options)
+        inner = {"ones": ("inside",) if rolls and not damped else (), "said": ("nesterov",) if nesterov else ()}
+        super().__init__(params, lr, rule, hyper, weight_decay, False, inner, maximize=maximize, **options)
 
     def _derived(self, hyper: dict[str, float], dtype: numpy.dtype) -> dict[str, float]:
         return hyper | {"inside": 1.0}
@@ -137,10 +155,12 @@ class Adam(WithBetas):
         decoupled_weight_decay: bool = False,
         **options: Any,
     ):
+        require_flag(type(self).__name__, "amsgrad", amsgrad)
         hyper = {"epsilon": eps, "epsilon_hat": 0}
         rule = rules.amsgrad if amsgrad else rules.adam
+        inner = {"said": ("amsgrad",) if amsgrad else ()}
         super().__init__(
-            params, lr, betas, rule, hyper, weight_decay, decoupled_weight_decay, maximize=maximize, **options
+            params, lr, betas, rule, hyper, weight_decay, decoupled_weight_decay, inner, maximize=maximize, **options
         )
 
 
@@ -293,7 +313,7 @@ class Adagrad(Everyday):
         maximize: whether to go uphill.
 
     >>> kernel.Adagrad([kernel.Parameter([1.0])])
-    Adagrad(rate 0.01, rate decay 0, epsilon 1e-10, 1 parameter)
+    Adagrad(rate 0.01, epsilon 1e-10, 1 parameter)
     """
 
     def __init__(
@@ -310,9 +330,8 @@ class Adagrad(Everyday):
     ):
         begin = as_schedule("Adagrad", "initial_accumulator_value", initial_accumulator_value)[0]
         hyper = {"rate_decay": lr_decay, "inner_epsilon": 0, "epsilon": eps}
-        super().__init__(
-            params, lr, rules.adagrad, hyper, weight_decay, begin={"a": begin}, maximize=maximize, **options
-        )
+        inner = {"begin": {"a": begin}}
+        super().__init__(params, lr, rules.adagrad, hyper, weight_decay, False, inner, maximize=maximize, **options)
 
 
 class Adadelta(Everyday):
@@ -375,11 +394,13 @@ class RMSprop(Everyday):
         maximize: bool = False,
         **options: Any,
     ):
-        rolls = isinstance(momentum, Schedule) or momentum != 0
+        rolls = not _is_0(as_schedule("RMSprop", "momentum", momentum, MOMENTUM))
+        require_flag("RMSprop", "centered", centered)
         rule = rules.rmsprop_with_momentum if rolls else rules.rmsprop
         hyper = {"alpha": alpha, "epsilon": eps} | ({"momentum": momentum} if rolls or centered else {})
         rule = rules.centred_rmsprop if centered else rule
-        super().__init__(params, lr, rule, hyper, weight_decay, maximize=maximize, **options)
+        inner = {"said": ("centred",) if centered else ()}
+        super().__init__(params, lr, rule, hyper, weight_decay, False, inner, maximize=maximize, **options)
 
 
 class Lion(WithBetas):

@@ -169,7 +169,7 @@ class Learner:
     def _require_samples(self, method: str, n: Any) -> None:
         if callable(n):
             raise DtypeError(f"{self._name}.{method}: it takes no closure; call backward() of the loss before it.")
-        if not is_number(n) or not float(n).is_integer():
+        if not is_number(n) or (isinstance(n, float | numpy.floating) and not n.is_integer()):
             raise DtypeError(f"{self._name}.{method}: n_samples should be a whole number, but {show(n)} came.")
         if n < 1:
             raise RangeError(f"{self._name}.{method}: n_samples should be 1 or more, but {show(n)} came.")
@@ -226,7 +226,7 @@ class Learner:
         >>> w = kernel.Parameter([1.0])
         >>> learner = kernel.SGD([w], lr=0.1, momentum=0.9)
         >>> list(learner.state_dict())
-        ['counts', 'since', 'rate']
+        ['counts', 'since', 'rate', '0.step']
         """
         state = {
             "counts": tensor(list(self.counts)),
@@ -263,6 +263,8 @@ class Learner:
                 faults.append(f"{name} should be a tensor, but is {show(state[name])}")
             elif name in state and like is not None and state[name].shape != like:
                 faults.append(f"{name} should have shape {spell(like)}, but has {spell(state[name].shape)}")
+            elif name in state and isinstance(like, Whole) and not is_whole(state[name]):
+                faults.append(f"{name} should be whole numbers, 0 or more, but is {show(state[name])}")
         if faults:
             raise ShapeError(
                 f"{self._name}.load_state_dict: the state does not fit this learner, and nothing was loaded: "
@@ -272,8 +274,10 @@ class Learner:
 
     def _loading(self, state: Mapping[str, Any]) -> tuple[dict[str, tuple | None], Callable[[], None]]:
         """({name: shape} of what a state must hold; None for any shape, what takes it over once that is so)."""
-        wanted: dict[str, tuple | None] = {"counts": (3,), "since": (3,), "rate": None}
-        rate = self._read(state, "rate", lambda code: self._rate if code == self._rate.code else parse(code))
+        wanted: dict[str, tuple | None] = {"counts": Whole((3,)), "since": Whole((3,)), "rate": None}
+        rate = self._read(
+            state, "rate", lambda code: self._rate if code == self._rate.code else self._as_rate(parse(code))
+        )
         rate = self._rate if rate is None else rate
         wanted |= {name: memory.shape for name, memory in self._memories({"rate": rate}).items()}
 
@@ -289,7 +293,9 @@ class Learner:
         if not isinstance(state.get(name), Tensor):
             return None
         try:
-            return reader(bytes(state[name].cpu().numpy().astype("uint8")).decode())
+            if state[name].dtype != "uint8":
+                raise ValueError(f"it should be bytes, but is {state[name].dtype}")
+            return reader(bytes(state[name].cpu().numpy()).decode())
         except (ValueError, TypeError, KeyError) as error:
             raise ShapeError(
                 f"{self._name}.load_state_dict: {name} cannot be read, and nothing was loaded "
@@ -349,9 +355,21 @@ def named_parameters(name: str, parameters: Any) -> dict[str, Tensor]:
     return named
 
 
+class Whole(tuple):
+    """The shape of what a state counts: whole numbers, 0 or more."""
+
+
+def is_whole(value: Tensor) -> bool:
+    """Whether it holds what has been counted."""
+    return value.dtype.kind in "iu" and bool((value.cpu().numpy() >= 0).all())
+
+
 def as_bytes(text: str) -> Tensor:
     """A text as a tensor of bytes, which a file of weights can hold."""
     return tensor(numpy.frombuffer(text.encode(), "uint8"))
+
+
+LEARNERS_OWN = ("learning_rate", "reset_learning_rate", "samples", "minibatches", "sweeps", "counts", "rule")
 
 
 class Learners:
@@ -456,6 +474,13 @@ class Learners:
         takes = [learner._checked_state(share) for learner, share in zip(self.learners, shares, strict=True)]
         for take in takes:
             take()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in LEARNERS_OWN:
+            raise AttributeError(
+                f"Learners: each learner has {name} of its own; ask one of them, as in learners.learners[0].{name}."
+            )
+        raise AttributeError(f"a Learners has no attribute {name!r}.")
 
     def __repr__(self) -> str:
         return f"Learners([{', '.join(map(repr, self.learners))}])"

@@ -10,13 +10,14 @@ from typing import Any
 import numpy
 
 from ..creation import tensor
-from ..errors import DtypeError, show
+from ..errors import DtypeError, GradError, show
 from ..parameter import Parameter
-from ..schedules import Counts
+from ..schedules import Counts, Schedule, require_flag
 from ..tape import no_grad
 from ..tensor import Tensor
 from .learner import Learner
 
+OF_EVERY_STATE = ("rate", "since")  # names that a state has for something else
 NUMBERS = bool | int | float | numpy.generic
 
 
@@ -64,7 +65,15 @@ class UserLearner(Learner):
 
     def __init__(self, parameters: Iterable, lr_schedule: Any = 1, as_numpy: bool = True):
         super().__init__(parameters, lr_schedule)
+        require_flag(self._name, "as_numpy", as_numpy)
         self._as_numpy, self._inside = as_numpy, False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if hasattr(Learner, name) or (name == "_rate" and not isinstance(value, Schedule)):
+            raise AttributeError(
+                f"{type(self).__name__}: every learner has {name}, which cannot be set; call yours something else."
+            )
+        super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:
         if "_named" not in vars(self) and not name.startswith("__"):
@@ -76,6 +85,11 @@ class UserLearner(Learner):
     def _learn(self, gradients: dict[Tensor, Tensor], n: int | None, sweep_end: bool, are_means: bool) -> bool:
         if type(self).update is Learner.update:
             raise DtypeError(f"{self._name}: a class derived from UserLearner must define update.")
+        if self._inside:
+            raise GradError(
+                f"{self._name}.update: it calls itself by step() or super().update(); it has to change the parameters, "
+                "as p.value = …."
+            )
         given: dict[Tensor, Any] = {}
         for p, g in gradients.items():
             g = g.detach() * n if are_means and n else g.detach().clone()
@@ -101,7 +115,9 @@ class UserLearner(Learner):
         for attribute, value in vars(self).items():
             if attribute in Counts._fields or attribute.startswith("_"):
                 continue
-            if isinstance(value, list):
+            if attribute in OF_EVERY_STATE and not isinstance(value, list | dict):
+                yield f"self.{attribute}", vars(self), attribute
+            elif isinstance(value, list):
                 yield from ((f"{attribute}.{i}", value, i) for i in range(len(value)))
             elif isinstance(value, dict):
                 yield from ((f"{name}.{attribute}", value, p) for name, p in self._named.items())

@@ -703,6 +703,7 @@ def test_no_memory_is_taken_by_a_step(name: str, options: dict) -> None:
 
 def test_a_model_may_learn_its_sizes_later() -> None:
     """A learner may be made before the model has seen data; what has no size yet is named, and waits."""
+    kernel.manual_seed(0)  # or, once in a while, no hidden unit of the four is awake
     model = layers.Sequential(layers.Dense(4, activation=kernel.relu), layers.Dense(2))
     learner = kernel.Adam(model.named_parameters(), lr=0.1)
     refused(lambda: learner.step(), "backward()", error=GradError)
@@ -1133,6 +1134,11 @@ def test_names_of_other_systems_are_told_ours() -> None:
     refused(lambda: kernel.Adam([w()], foreach=True), "Adam", "foreach", "clip_by", error=DtypeError)
     refused(lambda: kernel.SGD([w()], learning_rate=1), "SGD", "learning_rate", "called lr", error=DtypeError)
     refused(lambda: kernel.sgd([w()], 1, l1_regularization_weight=1), "sgd", "called l1", error=DtypeError)
+    refused(lambda: kernel.sgd([w()], 1, weight_decay=1), "sgd", "called l2", error=DtypeError)
+    refused(lambda: kernel.sgd([w()], 1, use_mean_gradient=True), "sgd", "minibatch_size=0", error=DtypeError)
+    refused(lambda: kernel.sgd([w()], 1, unit_gain=False), "sgd", "unit_gain", "l2", error=DtypeError)
+    for name in ("l2", "decay", "l2_regularization_weight"):
+        refused(lambda name=name: kernel.Adam([w()], **{name: 1}), "Adam", name, "called weight_decay")
     refused(lambda: learner.param_groups, "SGD", "reset_learning_rate", "Learners", error=AttributeError)
     refused(lambda: learner.step(lambda: 0), "SGD.step", "closure", "backward()", error=DtypeError)
     refused(lambda: kernel.SGD(layers.Sequential([layers.Linear(2, 1)])), "model.parameters()", error=DtypeError)
@@ -1220,3 +1226,122 @@ def test_gradients_are_forgotten_or_set_to_zero():
     assert w.grad is None
     learner.zero_grad(set_to_none=False)
     assert w.grad is None
+
+
+INNER = ["ones", "begin", "said", "name", "means", "rule", "hyper", "inside"]
+
+
+@pytest.mark.parametrize("option", INNER)
+@pytest.mark.parametrize("name", EVERY)
+def test_what_learners_tell_each_other_is_no_option(name: str, option: str) -> None:
+    refused(lambda: EVERY[name]([w()], **{option: ()}), name.split(",")[0], f"no option {option}", error=DtypeError)
+
+
+FLAGS: list[tuple[Callable[..., Any], tuple, str]] = [
+    (kernel.SGD, (0.1, 0.9), "nesterov"),
+    *((getattr(kernel, name), (), "maximize") for name in ("SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax")),
+    *((getattr(kernel, name), (), "maximize") for name in ("Adagrad", "Adadelta", "RMSprop", "Lion")),
+    *((kernel.Adam, (), flag) for flag in ("amsgrad", "decoupled_weight_decay")),
+    *((make, (), "decoupled_weight_decay") for make in (kernel.NAdam, kernel.RAdam)),
+    (kernel.AdamW, (), "amsgrad"),
+    (kernel.RMSprop, (), "centered"),
+    *(
+        (make, (0.1, 0.9), "unit_gain")
+        for make in (kernel.momentum_sgd, kernel.nesterov, kernel.fsadagrad, kernel.adam)
+    ),
+    (kernel.adam, (0.1, 0.9), "adamax"),
+    (kernel.adagrad, (0.1,), "need_ave_multiplier"),
+    (kernel.rmsprop, (0.1, 0.9, 1.2, 0.5, 10.0, 0.01), "need_ave_multiplier"),
+]
+
+
+@pytest.mark.parametrize(("make", "arguments", "flag"), FLAGS)
+def test_a_flag_is_true_or_false(make: Callable[..., Any], arguments: tuple, flag: str) -> None:
+    """Whatever is not 0 would be True: "False", a momentum in the wrong place."""
+    for wrong in ("False", 0.9, 1, None, [True], numpy.array([True, False])):
+        refused(lambda wrong=wrong: make([w()], *arguments, **{flag: wrong}), flag, "True or False", error=DtypeError)
+    for right in (True, numpy.bool(False)):
+        make([w()], *arguments, **{flag: right})
+
+
+def test_a_momentum_is_a_number() -> None:
+    for make in (kernel.SGD, kernel.RMSprop):
+        for wrong in (numpy.array([0.9, 0.8]), kernel.tensor(0.9), False, 10**400):
+            refused(lambda make=make, wrong=wrong: make([w()], momentum=wrong), make.__name__, "momentum", error=OURS)
+
+
+@pytest.mark.parametrize(
+    ("learner", "words"),
+    [
+        (lambda p: kernel.SGD(p, 0.1, 0.9, nesterov=True), "nesterov"),
+        (lambda p: kernel.SGD(p, 0.1, 0.9, 0.5), "dampening 0.5"),
+        (lambda p: kernel.SGD(p, 0.1, weight_decay=0.5), "weight decay 0.5"),
+        (lambda p: kernel.Adam(p, amsgrad=True, maximize=True), "amsgrad, uphill"),
+        (lambda p: kernel.RMSprop(p, centered=True), "centred"),
+        (lambda p: kernel.Adagrad(p, lr_decay=0.5), "rate decay 0.5, epsilon 1e-10"),
+        (lambda p: kernel.momentum_sgd(p, 0.1, 0.9, unit_gain=False), "no unit gain"),
+        (lambda p: kernel.adam(p, 0.1, 0.9, adamax=True, minibatch_size=0), "adamax, gradients as means"),
+        (lambda p: kernel.adagrad(p, 0.1, need_ave_multiplier=False), "no average multiplier"),
+    ],
+)
+def test_words_tell_what_was_chosen(learner: Callable[..., Any], words: str) -> None:
+    assert f"{words}, 1 parameter)" in repr(learner([w()]))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_parameter_that_cannot_be_written_to_keeps_all_from_changing(name: str) -> None:
+    free, stretched = w(), kernel.zeros(1).expand(3)
+    learner = EVERY[name]([free, stretched])
+    before, kept = bits([free]), learner.state_dict()
+    gradients = {p: kernel.ones_like(p).detach() for p in (free, stretched)}
+    refused(lambda: learner.update(gradients, 2), "parameter 1", ".clone()", error=GradError)
+    assert bits([free]) == before and learner.minibatches == 0
+    after = learner.state_dict()
+    assert {k: v.tolist() for k, v in after.items()} == {k: v.tolist() for k, v in kept.items()}
+
+
+DAMAGED: dict[str, Callable[[], Any]] = {
+    "counts": lambda: kernel.tensor([1.5, 2.0, 3.0]),
+    "since": lambda: kernel.tensor([-1, 0, 0]),
+    "0.step": lambda: kernel.tensor(math.nan),
+    "1.step": lambda: kernel.tensor(-1),
+    "rate": lambda: kernel.tensor(numpy.frombuffer(b"Constant(-5.0, minibatch_size=0)", "uint8")),
+}
+
+
+@pytest.mark.parametrize("key", DAMAGED)
+def test_a_state_of_impossible_numbers_is_refused(key: str) -> None:
+    parameters = [w(), w()]
+    learner = kernel.Adam(parameters)
+    gradients = {p: kernel.ones_like(p).detach() for p in parameters}
+    learner.update(gradients, 1)
+    good = learner.state_dict()
+    learner.update(gradients, 1)
+    before = {k: v.tolist() for k, v in learner.state_dict().items()}
+    refused(lambda: learner.load_state_dict(good | {key: DAMAGED[key]()}), key, "nothing was loaded", error=ShapeError)
+    assert {k: v.tolist() for k, v in learner.state_dict().items()} == before
+
+
+def test_a_rate_from_elsewhere_is_meant_as_the_learners() -> None:
+    parameter = w()
+    learner = kernel.Adam([parameter])
+    text = kernel.tensor(numpy.frombuffer(b"Constant(0.5)", "uint8"))
+    learner.load_state_dict(learner.state_dict() | {"rate": text})
+    assert learner.update({parameter: kernel.ones_like(parameter)}, 3) and learner.learning_rate() == 0.5
+
+
+def test_the_state_of_other_parameters_is_refused() -> None:
+    """Also where they have made no step, or the rule keeps nothing."""
+    one, two = kernel.SGD([w()]), kernel.SGD([w(), w()])
+    refused(lambda: two.load_state_dict(one.state_dict()), "1.step is missing", error=ShapeError)
+    refused(lambda: one.load_state_dict(two.state_dict()), "'1.step' was not expected", error=ShapeError)
+    named, renamed = kernel.Adam([("a", w())]), kernel.Adam([("b", w())])
+    refused(lambda: renamed.load_state_dict(named.state_dict()), "b.step is missing", error=ShapeError)
+
+
+def test_several_learners_have_several_rates() -> None:
+    both = learners.Learners([kernel.SGD([w()]), kernel.Adam([w()])])
+    for name in ("learning_rate", "reset_learning_rate", "samples", "minibatches", "sweeps"):
+        refused(lambda name=name: getattr(both, name), name, "learners[0]", error=AttributeError)
+    refused(lambda: both.colour, "colour", error=AttributeError)
+    assert copy.deepcopy(both).learners[1].learning_rate() == 0.001

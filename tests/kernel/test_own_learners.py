@@ -7,7 +7,7 @@ import pytest
 
 import kernel
 from kernel import assign, constant, inspect_update, universal
-from kernel.errors import DtypeError, RangeError, ShapeError
+from kernel.errors import DtypeError, GradError, RangeError, ShapeError
 
 
 def parameter(*values):
@@ -216,3 +216,59 @@ def test_what_update_returns_is_true_or_false(answer):
     with pytest.raises(DtypeError, match="should return True, or False if it changed nothing"):
         learner.update({learner.parameters[0]: numpy.ones(2)}, 1)
     assert learner.minibatches == 0
+
+
+class Telling(kernel.UserLearner):
+    """Keeps what a state has a name for already."""
+
+    def __init__(self, parameters, rate):
+        super().__init__(parameters, rate)
+        self.rate, self.since = rate, 0
+
+    def update(self, gradients, n_samples, sweep_end):
+        for p, g in gradients.items():
+            p.value = p.value - self.rate * g
+        self.since += 1
+        return True
+
+
+def test_an_attribute_may_be_called_as_something_in_the_state(tmp_path):
+    first = Telling([parameter(1, 2)], 0.5)
+    first.update({first.parameters[0]: numpy.ones(2)}, 1)
+    kernel.save(first.state_dict(), tmp_path / "state.safetensors")
+    second = Telling([parameter(1, 2)], 0.25)
+    second.load_state_dict(kernel.load(tmp_path / "state.safetensors"))
+    assert (second.rate, second.since, second.learning_rate(), second.samples) == (0.5, 1, 0.5, 1)
+    assert inspect_update(second, 1)[0].tolist() == [-0.5, -0.5]
+
+
+@pytest.mark.parametrize("name", ["parameters", "counts", "learning_rate", "step", "update", "_rate"])
+def test_what_every_learner_has_is_not_written_over(name):
+    learner = Telling([parameter(1, 2)], 0.5)
+    with pytest.raises(AttributeError, match=f"^Telling: every learner has {name}.*something else.$"):
+        setattr(learner, name, 0.1)
+    learner.momentum = 0.1
+
+
+class AsksItsBase(kernel.UserLearner):
+    def update(self, gradients, n_samples, sweep_end):
+        return super().update(gradients, n_samples, sweep_end)
+
+
+class Steps(kernel.UserLearner):
+    def update(self, gradients, n_samples, sweep_end):
+        return self.step()
+
+
+@pytest.mark.parametrize("kind", [AsksItsBase, Steps])
+def test_an_update_that_calls_itself_is_told(kind):
+    learner = kind([parameter(1, 2)])
+    (learner.parameters[0] ** 2).sum().backward()
+    with pytest.raises(GradError, match=f"^{kind.__name__}.update: it calls itself .*p.value = ….$"):
+        learner.step()
+    assert learner.minibatches == 0
+
+
+def test_as_numpy_is_true_or_false():
+    with pytest.raises(DtypeError, match=r"^Telling: as_numpy should be True or False, but 'no' came\.$"):
+        kernel.UserLearner.__init__(Telling.__new__(Telling), [parameter(1, 2)], 1, "no")

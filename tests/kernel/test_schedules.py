@@ -686,6 +686,10 @@ def test_units_are_three(unit: Any) -> None:
     answered(lambda: Cosine(0.1, 10, unit=unit), "Cosine", "unit")
 
 
+UNEFFECTIVE = (-0.1, math.nan, math.inf, "0.1", None, True, 1j, numpy.ones(2), kernel.ones(2))
+NO_WORDS = (numpy.array([1.0, 2.0]), kernel.tensor(1.0), ["sample"], 0)
+
+
 @pytest.mark.parametrize(
     "make",
     [
@@ -710,6 +714,13 @@ def test_units_are_three(unit: Any) -> None:
         lambda: schedules.effective_rate(0.5, 0, 0), lambda: schedules.effective_rate(0.5, -1, 2),
         lambda: schedules.effective_rate(0.5, 1, -2), lambda: schedules.effective_rate(0.5, 1, "2"),
         lambda: schedules.effective_momentum(0.9, 1, -1), lambda: schedules.effective_momentum(0.9, 1.5, 1),
+        *(lambda wrong=wrong: schedules.effective_rate(wrong, 1, 2) for wrong in UNEFFECTIVE),
+        *(lambda wrong=wrong: schedules.effective_momentum(wrong, 1, 2) for wrong in (1, *UNEFFECTIVE)),
+        lambda: Plateau(0.1, relative="no"), lambda: Constant(10**400), lambda: Cosine(0.1, 10**400),
+        *(lambda wrong=wrong: Cosine(0.1, 10, unit=wrong) for wrong in NO_WORDS),
+        *(lambda wrong=wrong: OneCycle(0.1, 10, shape=wrong) for wrong in NO_WORDS),
+        *(lambda wrong=wrong: Plateau(0.1, better=wrong) for wrong in NO_WORDS),
+        *(lambda wrong=wrong: kernel.learning_rate_schedule(0.1, wrong) for wrong in NO_WORDS),
         lambda: schedules.momentum_of_time_constant(-1), lambda: schedules.momentum_of_time_constant(math.nan),
         lambda: schedules.momentum_of_time_constant("a"), lambda: schedules.momentum_of_half_life(-1),
         lambda: schedules.time_constant_of_momentum(1.0), lambda: schedules.time_constant_of_momentum(-0.1),
@@ -719,6 +730,22 @@ def test_units_are_three(unit: Any) -> None:
 )  # fmt: skip
 def test_other_bad_values(make: Any) -> None:
     answered(make)
+
+
+@pytest.mark.parametrize(
+    "schedule", [Exponential(0.1, 2), StepDecay(0.1, 1, 2.0), MultiStep(0.1, [1, 2, 3], 1e200)], ids=repr
+)
+def test_a_number_that_has_grown_too_large_is_answered(schedule: Any) -> None:
+    assert schedule[1] > schedule[0]
+    answered(lambda: schedule[100_000])
+
+
+@pytest.mark.parametrize("dtype", [numpy.float16, numpy.float32, numpy.float64])
+def test_limits_hold_for_numbers_of_any_precision(dtype: Any) -> None:
+    """The number before 1 is 1 in float32."""
+    answered(lambda: kernel.momentum_schedule(dtype(1)))
+    answered(lambda: kernel.momentum_sgd([kernel.Parameter([0.0])], 0.1, dtype(1)))
+    assert kernel.momentum_schedule(dtype(0.5))[0] == 0.5
 
 
 @pytest.mark.parametrize(

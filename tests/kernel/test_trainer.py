@@ -211,3 +211,23 @@ def test_wrong_calls():
         "1 or more",
         error=RangeError,
     )
+    for wrong in (None, 3.0, {"x": POINTS}, (POINTS, numpy.float32(1)), (POINTS, "labels")):
+        refused(lambda wrong=wrong: measure.train(wrong, learner), "train", "(x, y)", error=DtypeError)
+
+
+def test_a_metric_that_is_no_number_is_told_as_it_is():
+    _, y, z = network()
+    nothing = numpy.full_like(POINTS, numpy.nan)
+    loss = kernel.cross_entropy_with_softmax(z, y)
+    learner = kernel.sgd(z.parameters, 0.5)
+    (epoch,) = kernel.criterion(kernel.combine(loss, 2 * loss)).train((nothing, LABELS), learner).epoch_summaries
+    assert numpy.isnan(epoch.loss) and numpy.isnan(epoch.metric)
+    (epoch,) = kernel.criterion(loss).train((nothing, LABELS), learner).epoch_summaries
+    assert epoch.metric is None
+
+
+def test_the_words_of_a_trainer():
+    x, y, z = network()
+    trainer = kernel.Trainer(z, criterion_of(z, y), kernel.sgd(z.parameters, 0.5))
+    trainer.train_minibatch({x: POINTS, y: LABELS})
+    assert repr(trainer) == "Trainer(Learners([sgd(rate 0.5, 4 parameters)]), 60 samples seen)"
