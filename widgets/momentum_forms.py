@@ -166,7 +166,10 @@ class Run:
 
     @property
     def steps(self) -> int | None:
-        """About how many steps it takes until a hundredth of the distance is left; None if that never happens."""
+        """In the long run, about how many steps shrink the distance a hundredfold; None if it does not shrink.
+
+        At first the distance may even grow: two eigenvalues that are equal have k z^(k - 1) in the path.
+        """
         if self.factor >= 1:
             return None
         return math.ceil(math.log(0.01) / math.log(self.factor)) if self.factor > 0 else 1
@@ -254,7 +257,7 @@ def memory(moved: str, momentum: float, time_constant: float, half_life: float, 
     return {"momentum": round(momentum, 6), **{name: float(f"{value:.5g}") for name, value in lasting.items()}}
 
 
-# The map: its limits, its pixels, and in how many steps a hundredth is left, with how much colour that gets.
+# The map: its limits, its pixels, and how many steps shrink the distance a hundredfold, with how much colour that gets.
 LOWEST_RATE, HIGHEST_RATE, HIGHEST_MOMENTUM = 0.01, 100.0, 0.995
 _PIXELS = 280
 _BANDS = {10: 0.85, 30: 0.62, 100: 0.44, 300: 0.28, math.inf: 0.14}
@@ -381,7 +384,7 @@ class MomentumForms(Interactive):
             [f"{steps:g}" if steps < math.inf else "more" for steps in _BANDS],
             **key,
             ncols=5,
-            title="until a hundredth is left, at most so many steps:",
+            title="in the long run, steps for each factor of 100:",
             title_fontsize=9,
             alignment="left",
             bbox_to_anchor=(-0.24, -0.21),
@@ -480,16 +483,17 @@ class MomentumForms(Interactive):
         else:
             way = "glides into" if chosen.kind == "glides" else "ripples around"
             happens = (
-                f"the run {way} the minimum, and a hundredth of the distance is left after about {chosen.steps} steps"
+                f"the run {way} the minimum, and in the long run every {chosen.steps} steps leave a hundredth of the "
+                "distance"
             )
         return (
             f"{chosen.form.capitalize()} {chosen.having}, {settings} (a time constant of {state.time_constant:.4g} "
-            f"samples): {happens}; the fastest, rate {best.rate:.3g} and momentum {max(best.momentum, 0):.3g}, takes "
+            f"samples): {happens}; the fastest, rate {best.rate:.3g} and momentum {max(best.momentum, 0):.3g}, needs "
             f"{best.steps}."
         )
 
     def table(self, state: MomentumState) -> Table:
-        headings = ("run", "rate", "momentum", "outcome", "factor per step", "steps to 1/100", f"loss after {STEPS}")
+        headings = ("run", "rate", "momentum", "outcome", "factor per step", "steps per 1/100", f"loss after {STEPS}")
         runs = {
             "chosen": state.chosen,
             "same rate": state.same_rate,

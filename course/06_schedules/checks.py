@@ -1,5 +1,7 @@
 """The exercises on schedules: right answers, wrong ones that students give, and hints."""
 
+import math
+
 import kernel
 from classroom.spec import Case, Exercise
 
@@ -39,6 +41,35 @@ def rounded_up(values, epoch_size, n, updates):
     """A value's share of updates is rounded up each time, and the errors add up: count samples from the beginning."""
     places = [update // -(-epoch_size // n) for update in range(updates)]
     return [values[min(place, len(values) - 1)] for place in places]
+
+
+def one_place_at_a_time(values, epoch_size, n, updates):
+    """A minibatch larger than epoch_size may skip a value: go on as long as its samples last, not by one place only."""
+    place, seen, told = 0, 0, []
+    for _ in range(updates):
+        if seen >= epoch_size and place < len(values) - 1:
+            place, seen = place + 1, seen - epoch_size
+        told.append(values[place])
+        seen += n
+    return told
+
+
+def to_the_nearest(values, epoch_size, n, updates):
+    """round goes up from one half on, and the next value begins half an epoch too early: cut down to a whole number."""
+    places = [round(update * n / epoch_size) for update in range(updates)]
+    return [values[min(place, len(values) - 1)] for place in places]
+
+
+def place_rounded_up(values, epoch_size, n, updates):
+    """Rounded up, the place is one ahead as soon as a sample was seen: cut down to a whole number."""
+    places = [math.ceil(update * n / epoch_size) for update in range(updates)]
+    return [values[min(place, len(values) - 1)] for place in places]
+
+
+def last_never_reached(values, epoch_size, n, updates):
+    """The last value is never used: its place in the list is len(values) − 1."""
+    places = [update * n // epoch_size for update in range(updates)]
+    return [values[min(place, len(values) - 2)] for place in places]
 
 
 def begins_again(values, epoch_size, n, updates):
@@ -104,6 +135,31 @@ def meanings_swapped(rate, M, old, new):
 def always_doubled(rate, M, old, new):
     """Minibatches need not double: the factor is new / old."""
     return rate if M else 2 * rate
+
+
+def keeps_the_update(rate, M, old, new):
+    """This keeps what an update moves: for a sample to move the net as before, an update by more samples grows."""
+    return rate * old / new if M else rate
+
+
+def only_one_sample(rate, M, old, new):
+    """Per 32 samples is as much tied to samples as per 1: only with M = 0 does the number have to change."""
+    return rate if M == 1 else rate * new / old
+
+
+def always_divided(rate, M, old, new):
+    """Half the rate for twice the samples, for whatever it is meant: at M = 0 it has to grow, and otherwise stay."""
+    return rate * old / new
+
+
+def whole_factor(rate, M, old, new):
+    """The factor new / old need not be a whole number: divide with /, not with //."""
+    return rate if M else rate * (new // old)
+
+
+def square_root_always(rate, M, old, new):
+    """The root of new / old is a rule for the noise; what a sample moves goes with new / old, and only where M is 0."""
+    return rate * (new / old) ** 0.5
 
 
 def step_of_a_sample(rate, M, old, new):
@@ -245,6 +301,118 @@ def best_forgotten(losses, rate, factor, patience, threshold):
     return told
 
 
+def nothing_is_better(losses, rate, factor, patience, threshold):
+    """No loss ever becomes the best one: begin with best = inf, and ask for loss < best · (1 − threshold)."""
+    best, bad, told = 0, 0, []
+    for loss in losses:
+        if loss < best * (1 - threshold):
+            best, bad = loss, 0
+        else:
+            bad += 1
+        if bad > patience:
+            rate, bad = rate * factor, 0
+        told.append(rate)
+    return told
+
+
+def first_is_bad(losses, rate, factor, patience, threshold):
+    """The first loss is compared with itself and counts as a bad one: it always is a new best."""
+    best, bad, told = losses[0], 0, []
+    for loss in losses:
+        if loss < best * (1 - threshold):
+            best, bad = loss, 0
+        else:
+            bad += 1
+        if bad > patience:
+            rate, bad = rate * factor, 0
+        told.append(rate)
+    return told
+
+
+def equal_is_better(losses, rate, factor, patience, threshold):
+    """A loss just at the mark counts as better here: it must lie below best · (1 − threshold), so < and not <=."""
+    best, bad, told = float("inf"), 0, []
+    for loss in losses:
+        if loss <= best * (1 - threshold):
+            best, bad = loss, 0
+        else:
+            bad += 1
+        if bad > patience:
+            rate, bad = rate * factor, 0
+        told.append(rate)
+    return told
+
+
+def share_of_the_loss(losses, rate, factor, patience, threshold):
+    """The share is one of the best loss, not of the new one: the mark is best · (1 − threshold)."""
+    best, bad, told = float("inf"), 0, []
+    for loss in losses:
+        if loss * (1 + threshold) < best:
+            best, bad = loss, 0
+        else:
+            bad += 1
+        if bad > patience:
+            rate, bad = rate * factor, 0
+        told.append(rate)
+    return told
+
+
+def threshold_as_the_rest(losses, rate, factor, patience, threshold):
+    """The threshold is what is to be gained, not what may be left: the mark is best · (1 − threshold)."""
+    best, bad, told = float("inf"), 0, []
+    for loss in losses:
+        if loss < best * threshold:
+            best, bad = loss, 0
+        else:
+            bad += 1
+        if bad > patience:
+            rate, bad = rate * factor, 0
+        told.append(rate)
+    return told
+
+
+def best_at_the_cut(losses, rate, factor, patience, threshold):
+    """The cut makes the loss of the moment the best one, and the mark is lowered: the best stays."""
+    best, bad, told = float("inf"), 0, []
+    for loss in losses:
+        if loss < best * (1 - threshold):
+            best, bad = loss, 0
+        else:
+            bad += 1
+        if bad > patience:
+            rate, bad, best = rate * factor, 0, loss
+        told.append(rate)
+    return told
+
+
+def divided_by_the_factor(losses, rate, factor, patience, threshold):
+    """The rate grows at a cut: multiply it by the factor, which is below 1."""
+    best, bad, told = float("inf"), 0, []
+    for loss in losses:
+        if loss < best * (1 - threshold):
+            best, bad = loss, 0
+        else:
+            bad += 1
+        if bad > patience:
+            rate, bad = rate / factor, 0
+        told.append(rate)
+    return told
+
+
+def factor_subtracted(losses, rate, factor, patience, threshold):
+    """The factor is subtracted: multiply the rate by it."""
+    best, bad, told = float("inf"), 0, []
+    for loss in losses:
+        if loss < best * (1 - threshold):
+            best, bad = loss, 0
+        else:
+            bad += 1
+        if bad > patience:
+            rate, bad = rate - factor, 0
+        told.append(rate)
+    return told
+
+
 def told_before_the_cut(losses, rate, factor, patience, threshold):
     """Each rate is noted before the cut: the list should hold the rate after the report."""
     best, bad, told = float("inf"), 0, []
@@ -268,6 +436,8 @@ def plateau_cases(random, dtype):
     )
     yield Case([0.02, 0.018, 0.016, 0.014, 0.012, 0.01], 0.1, 0.1, 2, 0.05, note="losses near zero")
     yield Case([3.0, 2.95, 2.9, 2.85, 2.8, 2.75, 2.7, 2.65], 0.1, 0.5, 2, 0.03, note="a slow fall")
+    # 0.75 lies just at the mark, without rounding.
+    yield Case([1.0, 0.75, 0.76, 0.5, 0.39, 0.4, 0.3, 0.29], 0.8, 0.5, 1, 0.25, note="losses at the mark")
     for _ in range(2):
         losses = [round(float(loss), 4) for loss in 0.93 ** random.permutation(16) * random.uniform(0.5, 2)]
         yield Case(losses, 0.4, 0.25, 2, 0.1)
@@ -281,15 +451,21 @@ def counted_in_minibatches(phases, n):
 
 
 def trained_by_it(answer, phases, n):
-    """What the answer's schedule makes of two weights, and when its rate changes."""
-    weight = kernel.Parameter([0.0])
-    learner = kernel.sgd([weight], answer(phases, n))
-    said = []
-    for _ in range(sum(count for count, _ in phases) + 3):
-        said.append(learner.learning_rate())
-        learner.update({weight: kernel.tensor([float(n)])}, n)
-    changes = {update: rate for update, rate in enumerate(said) if not update or rate != said[update - 1]}
-    return {"rate from each update on": changes, "weight": round(weight.item(), 3)}
+    """What the answer's schedule makes of a weight, and the rate of every update."""
+    schedule = answer(phases, n)
+    updates = sum(count for count, _ in phases) + 3
+    if not isinstance(schedule, kernel.schedules.Schedule):
+        came = "None (is there a return?)" if schedule is None else f"a value of type {type(schedule).__name__}"
+        said, weight, sweeps = [0.0] * updates, 0.0, False
+    else:
+        came, sweeps, said = "nothing", schedule.unit == "sweep", []
+        parameter = kernel.Parameter([0.0])
+        learner = kernel.sgd([parameter], schedule)
+        for _ in range(updates):
+            said.append(learner.learning_rate())
+            learner.update({parameter: kernel.tensor([float(n)])}, n)
+        weight = round(parameter.item(), 3)
+    return {"in place of a schedule": came, "counts sweeps": sweeps, "rate of each update": said, "weight": weight}
 
 
 def as_it_was(phases, n):
@@ -308,6 +484,27 @@ def counted_in_sweeps(phases, n):
     return kernel.learning_rate_schedule(phases, "minibatch")
 
 
+def units_too_large(phases, n):
+    """The first rate lasts too long: a count of 300 is 300 minibatches of n samples, so one unit is n samples."""
+    return kernel.learning_rate_schedule([(count * n, rate) for count, rate in phases], "minibatch", epoch_size=n)
+
+
+def changes_one_late(phases, n):
+    """Each phase ends a minibatch too late: a count of 300 is 300 minibatches, from the first to the 300th."""
+    return kernel.learning_rate_schedule([(count + 1, rate) for count, rate in phases], "minibatch", epoch_size=n)
+
+
+def last_phase_lost(phases, n):
+    """The last rate is missing: the last pair belongs to the schedule too, and its number then holds for ever."""
+    return kernel.learning_rate_schedule(phases[:-1], "minibatch", epoch_size=n)
+
+
+def only_the_example(phases, n):
+    """This is the schedule of the example, for other phases and other minibatches too: use phases and n."""
+    pairs = [(300, 0.05), (200, 0.025), (0, 0.0125)]
+    return kernel.learning_rate_schedule(pairs, "minibatch", epoch_size=64)
+
+
 def without_the_counts(phases, n):
     """Each rate holds for one minibatch only: a plain list has no counts, so hand over the pairs."""
     return kernel.learning_rate_schedule([rate for _, rate in phases], "minibatch", epoch_size=n)
@@ -319,7 +516,7 @@ def meant_for_a_sample(phases, n):
 
 
 def changes_one_early(phases, n):
-    """Each phase ends a minibatch too early: a count of 300 is 300 minibatches, from the first to the 300th."""
+    """Each phase ends a minibatch too early: a count of 300 is 300 of them, so hand it over as it is."""
     shorter = [(max(count - 1, 0), rate) for count, rate in phases]
     return kernel.learning_rate_schedule(shorter, "minibatch", epoch_size=n)
 
@@ -345,7 +542,7 @@ def per_sample_left():
 
 
 def first_minibatch():
-    """In sweep 13 the minibatch has grown: 256 was in the first six sweeps, then it is 512."""
+    """Sweep 13 has minibatches of 512 and the second rate, 0.0005 or 0.005: one of the two is from another sweep."""
     return {"by the list": 0.0005 * 256, "by the text": 0.005 * 256}
 
 
@@ -362,6 +559,26 @@ def divided():
 def third_size():
     """After 6 sweeps of 256 come 9 of 512: they reach to index 14, so index 13 still has 512."""
     return {"by the list": 0.0005 * 1024, "by the text": 0.005 * 1024}
+
+
+def sizes_alone():
+    """These are samples in a minibatch: the mean gradient is multiplied by them and by the rate per sample."""
+    return {"by the list": 512, "by the text": 512}
+
+
+def exchanged():
+    """The two are exchanged: the list has 0.0005, and the text reads 0.005."""
+    return {"by the list": 0.005 * 512, "by the text": 0.0005 * 512}
+
+
+def text_like_the_list():
+    """The text reads another rate than the list: 0.005, ten times as much."""
+    return {"by the list": 0.0005 * 512, "by the text": 0.0005 * 512}
+
+
+def list_not_moved():
+    """In the list the first phase is over, too: 12 sweeps have the indices 0 to 11, so index 13 has 0.0005."""
+    return {"by the list": 0.001 * 512, "by the text": 0.005 * 512}
 
 
 def text_is_right():
@@ -381,6 +598,10 @@ exercises = [
             one_sample_too_late,
             whole_minibatches,
             rounded_up,
+            one_place_at_a_time,
+            to_the_nearest,
+            place_rounded_up,
+            last_never_reached,
             begins_again,
             ends_in_zero,
             divided_by_n,
@@ -403,6 +624,11 @@ exercises = [
             square_root,
             meanings_swapped,
             always_doubled,
+            keeps_the_update,
+            only_one_sample,
+            always_divided,
+            whole_factor,
+            square_root_always,
             step_of_a_sample,
         ),
         hints=(
@@ -425,6 +651,14 @@ exercises = [
             bad_ones_in_all,
             best_creeps_along,
             best_forgotten,
+            nothing_is_better,
+            first_is_bad,
+            equal_is_better,
+            share_of_the_loss,
+            threshold_as_the_rest,
+            best_at_the_cut,
+            divided_by_the_factor,
+            factor_subtracted,
             told_before_the_cut,
         ),
         hints=(
@@ -443,6 +677,10 @@ exercises = [
             as_it_was,
             samples_for_minibatches,
             counted_in_sweeps,
+            units_too_large,
+            changes_one_late,
+            last_phase_lost,
+            only_the_example,
             without_the_counts,
             meant_for_a_sample,
             changes_one_early,
@@ -457,12 +695,17 @@ exercises = [
         zero,
         title="Find the bug: a zero",
         points=1,
+        choices=("list", "text"),
         misconceptions=(
             per_sample_left,
             first_minibatch,
             first_phase,
             divided,
             third_size,
+            sizes_alone,
+            exchanged,
+            text_like_the_list,
+            list_not_moved,
             text_is_right,
         ),
         hints=(

@@ -247,11 +247,11 @@ print("grown, within a tenth:", abs(reached["grows"] / reached["stays 16"] - 1) 
 print("always 256, still above 1:", reached["always 256"] > 1)
 
 # %% [markdown]
-# The same loss, 0.02, with a third of the updates: the tutorial reports three times the speed towards the end. Begun with
-# 256, the first rate per update is $0.016 \cdot 256 = 4.1$, far beyond the cliff, and the net does not recover.
+# The same loss, about 0.02, with a third of the updates: the tutorial reports three times the speed towards the end. Begun
+# with 256, the first rate per update is $0.016 \cdot 256 = 4.1$, far beyond the cliff, and the net does not recover.
 #
-# `measure.train` took a list of minibatch sizes where one number would do. Wherever a number is asked for, a schedule may
-# stand.
+# `measure.train` took a list of minibatch sizes where one number would do. So may a schedule stand for a rate, a momentum,
+# a decay: for almost any number that a learner is given.
 #
 # ## 5 · Two kinks
 #
@@ -311,13 +311,13 @@ print("steps and cosine end within 10 %: ", abs(gap) < 0.1)
 # begin with it.
 #
 # **Few phases, constant factors** is the old advice, the cosine the new one. At equal budget, over three nets and highest
-# rates from 0.1 to 0.5, the cosine ended 1 to 3 % lower; two nets differ by as much. The best constant rate, 0.1, ended a
-# tenth above the best of either. So *that* the rate falls counts more than how. A cosine has no dates to choose; with
-# steps you see what the rate does.
+# rates from 0.1 to 0.5, the cosine ended 1 to 3 % lower; two nets differ by as much. The best constant rate, about 0.07,
+# ended 7 to 8 % above the best of either. So *that* the rate falls counts more than how. A cosine has no dates to choose;
+# with steps you see what the rate does.
 #
 # ## 6 · Warm-up, one cycle, and others
 #
-# The first steps of a fresh net are the steepest: a **warm-up** begins small and rises. **One cycle** rises, then falls to
+# A fresh net stands where the loss is steepest: a **warm-up** begins small and rises. **One cycle** rises, then falls to
 # almost nothing. They count updates, unless `unit` or `epoch_size` says otherwise.
 #
 # **Predict:** the warm-up takes 100 updates of 1,000. What is the rate after 50, after 100, and after 550?
@@ -346,8 +346,8 @@ for loss in (1.0, 0.8, 0.79, 0.78, 0.5, 0.49, 0.6, 0.48):
 
 # %% [markdown]
 # 0.79 and 0.78 are lower than 0.8, but by less than 5 %: two reports in a row, so the second cuts. 0.5 is a new best.
-# Then 0.49 is not better enough, 0.6 is worse, and that cuts. The scores must come from the *validation* set: the training
-# loss goes on falling when learning has turned into learning by heart.
+# Then 0.49 is not better by enough, 0.6 is worse, and that cuts. The scores must come from the *validation* set: the
+# training loss goes on falling when learning has turned into learning by heart.
 #
 # ## 8 · Compose one
 #
@@ -370,8 +370,8 @@ ScheduleComposer()
 # | MXNet | `FactorScheduler(`<br>`30*steps, 0.5,`<br>`base_lr=0.1)` | `CosineScheduler(`<br>`1000, 0.1)` | – |
 # | JAX, optax | `exponential_decay(0.1,`<br>`30*steps, 0.5,`<br>`staircase=True)` | `cosine_decay_schedule(`<br>`0.1, 1000)` | `contrib.`<br>`reduce_on_plateau()` |
 #
-# All but CNTK mean rates per minibatch, with mean gradients. Keras, MXNet and optax count updates (`steps` is how many a
-# sweep has); PyTorch counts the calls of `scheduler.step()`, so you decide.
+# CNTK asks what a rate is meant for; the others mean one per minibatch, with mean gradients. Keras, MXNet and optax count
+# updates (`steps` is how many a sweep has); PyTorch counts the calls of `scheduler.step()`, so you decide.
 #
 # ## Recap
 #
@@ -381,8 +381,9 @@ ScheduleComposer()
 # * A large rate learns fast and shakes; when it drops, so does the loss. How it falls matters less.
 # * A minibatch may grow when the rate has come down.
 #
-# **What usually goes wrong.** Samples taken for minibatches. A rate per sample where one per minibatch is meant: 32 times
-# too large. The minibatch doubled and the rate left, so that half is learned. A plateau that watches the training loss.
+# **What usually goes wrong.** Samples taken for minibatches. A rate per minibatch given as one per sample: too large by as
+# many times as the minibatch has samples. The minibatch doubled and a small rate per minibatch left, so that a sweep does
+# half as much. A plateau that watches the training loss.
 #
 # **Where to read on.** `kernel/schedules.py`; Goyal and others, *Accurate, large minibatch SGD*, arXiv:1706.02677; Smith and
 # others, *Don't decay the learning rate, increase the batch size*, arXiv:1711.00489; Loshchilov and Hutter, *SGDR*,

@@ -19,6 +19,24 @@ def decimal_logarithm(momentum, samples):
     return time_constant, time_constant * math.log10(2)
 
 
+def tenth_for_e(momentum, samples):
+    """math.log10 gives the time until a tenth is left: the time constant is the time to 1/e, from math.log."""
+    time_constant = samples / math.log10(1 / momentum)
+    return time_constant, time_constant * math.log(2)
+
+
+def half_by_ten(momentum, samples):
+    """The half-life mixes two logarithms, log10(2) and log(1 / momentum): take math.log for both."""
+    time_constant = samples / math.log(1 / momentum)
+    return time_constant, time_constant * math.log10(2)
+
+
+def half_life_twice(momentum, samples):
+    """Both are the half-life here: the logarithm to base 2 belongs to it alone, and math.log to the time constant."""
+    half_life = samples / math.log2(1 / momentum)
+    return half_life, half_life
+
+
 def binary_logarithm(momentum, samples):
     """The logarithm to base 2 gives the half-life where the time constant belongs: take math.log, to base e."""
     time_constant = samples / math.log2(1 / momentum)
@@ -29,6 +47,45 @@ def minibatches(momentum, samples):
     """This counts minibatches: each of them fades by the momentum and holds `samples` samples, so multiply by that."""
     time_constant = 1 / math.log(1 / momentum)
     return time_constant, time_constant * math.log(2)
+
+
+def half_life_in_minibatches(momentum, samples):
+    """The half-life is in minibatches here, the time constant in samples: multiply both by the samples of one."""
+    return samples / math.log(1 / momentum), math.log(2) / math.log(1 / momentum)
+
+
+def divided_by_samples(momentum, samples):
+    """A minibatch holds `samples` samples, so in samples the memory is that many times longer: multiply, not divide."""
+    time_constant = 1 / math.log(1 / momentum) / samples
+    return time_constant, time_constant * math.log(2)
+
+
+def upside_down(momentum, samples):
+    """This is how much fades per sample: the memory is its inverse, samples / log(1 / momentum)."""
+    fades = math.log(1 / momentum) / samples
+    return fades, fades * math.log(2)
+
+
+def whole_minibatches(momentum, samples):
+    """Whole minibatches are counted until so little is left: solve momentum^k = 1/e for k, which need not be whole."""
+    counts = [0, 0]
+    for number, goal in enumerate((1 / math.e, 1 / 2)):
+        left = 1.0
+        while left > goal:
+            left, counts[number] = left * momentum, counts[number] + 1
+    return counts[0] * samples, counts[1] * samples
+
+
+def negative_half_life(momentum, samples):
+    """The half-life is below 0, for log(1/2) is: take log 2, or divide log(1/2) by log(momentum)."""
+    time_constant = samples / math.log(1 / momentum)
+    return time_constant, time_constant * math.log(1 / 2)
+
+
+def negative_time_constant(momentum, samples):
+    """Only the time constant is below 0: log(1/e) is −1, so divide −samples by log(momentum)."""
+    time_constant = samples / math.log(momentum)
+    return time_constant, time_constant * math.log(1 / 2)
 
 
 def negative(momentum, samples):
@@ -104,6 +161,41 @@ def time_constant_for_half_life():
     return {"half-life": -1 / math.log(0.9990239141819757)}
 
 
+def half_of_the_time_constant():
+    """The half-life is not half of the time constant: exp(−h / T) = 1/2 gives h = T log 2."""
+    return {"half-life": 512}
+
+
+def longer_than_the_time_constant():
+    """To fade to a half takes less time than to 1/e: multiply the time constant by log 2, do not divide."""
+    return {"half-life": 1024 / math.log(2)}
+
+
+def negative_memory():
+    """The logarithm of a number below 1 is negative, and a memory is not: turn the sign."""
+    return {"time constant": -1024}
+
+
+def minibatches_for_samples():
+    """That is the time constant in minibatches of 256: asked for is one in samples, and the number is per sample."""
+    return {"time constant": 4}
+
+
+def two_for_e():
+    """2^(−256 / T) takes T for a half-life: the time constant belongs to e, so it is exp(−256 / T)."""
+    return {"momentum for minibatches of 256": 2 ** (-256 / 1024)}
+
+
+def what_has_faded():
+    """This is what has faded: asked for is what is left of a gradient."""
+    return {"momentum for minibatches of 256": 1 - math.exp(-256 / 1024)}
+
+
+def ratio_turned():
+    """The exponent is upside down: 256 samples are a quarter of the time constant, so it is −256 / 1024."""
+    return {"momentum for minibatches of 256": math.exp(-1024 / 256)}
+
+
 def the_same_momentum():
     """In a minibatch of 256 the number is applied for each of the samples: raise it to the power 256."""
     return {"momentum for minibatches of 256": 0.9990239141819757}
@@ -145,6 +237,83 @@ def gain_twice(w, v, gradient, rate, momentum, unit_gain):
     gain = 1 - momentum if unit_gain else 1
     v = momentum * v + gain * rate * gradient
     return w - gain * v, v
+
+
+def gain_turned_round(w, v, gradient, rate, momentum, unit_gain):
+    """The two gains are exchanged: 1 − momentum belongs to unit gain, and 1 to the form without."""
+    gain = 1 if unit_gain else 1 - momentum
+    v = momentum * v + gain * rate * gradient
+    return w - v, v
+
+
+def momentum_for_gain(w, v, gradient, rate, momentum, unit_gain):
+    """The new gradient is multiplied by the momentum here: with unit gain it counts 1 − momentum."""
+    gain = momentum if unit_gain else 1
+    v = momentum * v + gain * rate * gradient
+    return w - v, v
+
+
+def gain_divided(w, v, gradient, rate, momentum, unit_gain):
+    """Divided by 1 − momentum is the rate that makes up for unit gain: the gain itself multiplies the gradient."""
+    gain = 1 / (1 - momentum) if unit_gain else 1
+    v = momentum * v + gain * rate * gradient
+    return w - v, v
+
+
+def never_forgets(w, v, gradient, rate, momentum, unit_gain):
+    """The old velocity is kept whole: momentum · v is left of it."""
+    gain = 1 - momentum if unit_gain else 1
+    v = v + gain * rate * gradient
+    return w - v, v
+
+
+def forgets_all(w, v, gradient, rate, momentum, unit_gain):
+    """The old velocity is gone: momentum · v is left of it, and the gradient comes in."""
+    gain = 1 - momentum if unit_gain else 1
+    v = gain * rate * gradient
+    return w - v, v
+
+
+def rate_left_out(w, v, gradient, rate, momentum, unit_gain):
+    """The rate does not come in: the new gradient is multiplied by it on its way into the velocity."""
+    gain = 1 - momentum if unit_gain else 1
+    v = momentum * v + gain * gradient
+    return w - v, v
+
+
+def rate_on_everything(w, v, gradient, rate, momentum, unit_gain):
+    """The old velocity holds its rate already: multiply the gradient alone by it."""
+    gain = 1 - momentum if unit_gain else 1
+    v = rate * (momentum * v + gain * gradient)
+    return w - v, v
+
+
+def rate_twice(w, v, gradient, rate, momentum, unit_gain):
+    """The rate comes in twice, at the gradient and at the step: the velocity holds it already, so w −= v."""
+    gain = 1 - momentum if unit_gain else 1
+    v = momentum * v + gain * rate * gradient
+    return w - rate * v, v
+
+
+def gathers_downhill(w, v, gradient, rate, momentum, unit_gain):
+    """Two conventions are mixed: in ours v gathers + rate · gradient, and w goes against it, w −= v."""
+    gain = 1 - momentum if unit_gain else 1
+    v = momentum * v - gain * rate * gradient
+    return w + v, v
+
+
+def velocity_first(w, v, gradient, rate, momentum, unit_gain):
+    """The two stand the wrong way round: first the new w, then the new v."""
+    gain = 1 - momentum if unit_gain else 1
+    v = momentum * v + gain * rate * gradient
+    return v, w - v
+
+
+def nesterovs_step(w, v, gradient, rate, momentum, unit_gain):
+    """This is a step of Nesterov's form, which adds momentum · v once more: the heavy ball moves by v."""
+    d = (1 - momentum if unit_gain else 1) * rate * gradient
+    v = momentum * v + d
+    return w - (momentum * v + d), v
 
 
 def gain_of_everything(w, v, gradient, rate, momentum, unit_gain):
@@ -215,6 +384,41 @@ def divided_by_momentum(rate, time_constant, samples):
     return rate / math.exp(-samples / time_constant)
 
 
+def sign_lost(rate, time_constant, samples):
+    """The momentum comes out above 1: the exponent is negative, exp(−samples / time_constant)."""
+    return rate / (1 - math.exp(samples / time_constant))
+
+
+def exponent_upside_down(rate, time_constant, samples):
+    """The exponent is upside down: after time_constant samples 1/e is left, so it is −samples / time_constant."""
+    return rate / (1 - math.exp(-time_constant / samples))
+
+
+def one_plus_momentum(rate, time_constant, samples):
+    """The gradient is multiplied by 1 − momentum: here it is a plus."""
+    return rate / (1 + math.exp(-samples / time_constant))
+
+
+def time_constant_for_momentum(rate, time_constant, samples):
+    """A time constant is not a momentum: first compute the momentum, exp(−samples / time_constant)."""
+    return rate / (1 - time_constant)
+
+
+def times_samples(rate, time_constant, samples):
+    """The samples of a minibatch have their say in the momentum already: leave them out of the rate."""
+    return rate * samples / (1 - math.exp(-samples / time_constant))
+
+
+def shared_by_samples(rate, time_constant, samples):
+    """The rate is divided by the samples as well: each learner does that itself, so divide by 1 − momentum alone."""
+    return rate / (1 - math.exp(-samples / time_constant)) / samples
+
+
+def rate_forgotten(rate, time_constant, samples):
+    """This is the factor alone: multiply the rate by it."""
+    return 1 / (1 - math.exp(-samples / time_constant))
+
+
 def samples_ignored(rate, time_constant, samples):
     """The time constant is in samples, and a velocity fades per minibatch: by exp(−samples / time_constant)."""
     return rate / (1 - math.exp(-1 / time_constant))
@@ -251,6 +455,7 @@ def nesterov_step(w, v, gradient, rate, momentum):
 
 
 def three_steps(answer, w, curvature, rate, momentum):
+    """Where three steps lead, and where they ask for gradients."""
     asked = []
 
     def gradient(place):
@@ -259,8 +464,11 @@ def three_steps(answer, w, curvature, rate, momentum):
 
     v = 0 * w
     for _ in range(3):
-        w, v = answer(w, v, gradient, rate, momentum)
-    return {"w": w, "v": v, "where gradients were asked for": asked}
+        result = answer(w, v, gradient, rate, momentum)
+        if not isinstance(result, tuple | list) or len(result) != 2:
+            return result
+        w, v = result
+    return w, v, asked
 
 
 def at_the_old_point(w, v, gradient, rate, momentum):
@@ -279,6 +487,61 @@ def looks_too_far(w, v, gradient, rate, momentum):
     """Of the old velocity only momentum · v is left in this step, so look ahead by that, not by the whole v."""
     v = momentum * v + rate * gradient(w - v)
     return w - v, v
+
+
+def asks_twice(w, v, gradient, rate, momentum):
+    """The gradient is asked for twice in a step, and it is what costs time: ask once, and keep the new velocity."""
+    d = rate * gradient(w - momentum * v)
+    return w - (momentum * v + rate * gradient(w - momentum * v)), momentum * v + d
+
+
+def fades_twice(w, v, gradient, rate, momentum):
+    """The velocity fades twice before you look, so you look at w − momentum² · v: look ahead by momentum · v."""
+    v = momentum * v
+    v = v + rate * gradient(w - momentum * v)
+    return w - v, v
+
+
+def never_fades(w, v, gradient, rate, momentum):
+    """The old velocity is kept whole: momentum · v is left of it."""
+    v = v + rate * gradient(w - momentum * v)
+    return w - v, v
+
+
+def no_rate(w, v, gradient, rate, momentum):
+    """The rate does not come in: the gradient is multiplied by it."""
+    v = momentum * v + gradient(w - momentum * v)
+    return w - v, v
+
+
+def rate_at_the_step(w, v, gradient, rate, momentum):
+    """The rate stands outside, as in PyTorch: here the velocity holds it, v = momentum · v + rate · gradient."""
+    v = momentum * v + gradient(w - momentum * v)
+    return w - rate * v, v
+
+
+def conventions_mixed(w, v, gradient, rate, momentum):
+    """Two conventions are mixed: in ours v gathers + rate · gradient, and w goes against it, w −= v."""
+    v = momentum * v - rate * gradient(w + momentum * v)
+    return w + v, v
+
+
+def climbs(w, v, gradient, rate, momentum):
+    """This goes uphill: v gathers gradients, and w goes against them."""
+    v = momentum * v + rate * gradient(w - momentum * v)
+    return w + v, v
+
+
+def place_last(w, v, gradient, rate, momentum):
+    """The two stand the wrong way round: first the new w, then the new v."""
+    v = momentum * v + rate * gradient(w - momentum * v)
+    return v, w - v
+
+
+def part_of_the_step(w, v, gradient, rate, momentum):
+    """w moves by momentum · v here: it moves by the whole new velocity."""
+    v = momentum * v + rate * gradient(w - momentum * v)
+    return w - momentum * v, v
 
 
 def stays_ahead(w, v, gradient, rate, momentum):
@@ -353,6 +616,63 @@ def square_forgotten(smallest, largest):
     return rate, (root - 1) / (root + 1)
 
 
+def condition_for_root_unsquared(smallest, largest):
+    """(κ − 1) / (κ + 1) is the factor per step without momentum: take √κ in it, and square the whole."""
+    condition = largest / smallest
+    rate = (2 / (math.sqrt(largest) + math.sqrt(smallest))) ** 2
+    return rate, (condition - 1) / (condition + 1)
+
+
+def no_momentum(smallest, largest):
+    """These are the best numbers without momentum: solve (1 − √m)² = rate · smallest, (1 + √m)² = rate · largest."""
+    return 2 / (largest + smallest), 0.0
+
+
+def safe_and_known(smallest, largest):
+    """1 / largest with (√κ − 1) / (√κ + 1) is a safe choice for Nesterov's form: the fastest heavy ball is bolder."""
+    root = math.sqrt(largest / smallest)
+    return 1 / largest, (root - 1) / (root + 1)
+
+
+def four_over_largest(smallest, largest):
+    """4 / largest is the rate for a valley without end: the smallest curvature has its say, too."""
+    root = math.sqrt(largest / smallest)
+    return 4 / largest, ((root - 1) / (root + 1)) ** 2
+
+
+def at_the_border(smallest, largest):
+    """From 2 (1 + momentum) / largest on it diverges: the fastest stops before, at (1 + √m)² / largest."""
+    root = math.sqrt(largest / smallest)
+    momentum = ((root - 1) / (root + 1)) ** 2
+    return 2 * (1 + momentum) / largest, momentum
+
+
+def none_squared(smallest, largest):
+    """Both fractions are right, and both want a square: these are √rate and √m."""
+    root = math.sqrt(largest / smallest)
+    return 2 / (math.sqrt(largest) + math.sqrt(smallest)), (root - 1) / (root + 1)
+
+
+def rates_half_squared(smallest, largest):
+    """The 2 belongs to the square, too: √rate = 2 / (√largest + √smallest), so the rate has a 4."""
+    root = math.sqrt(largest / smallest)
+    return 2 / (math.sqrt(largest) + math.sqrt(smallest)) ** 2, ((root - 1) / (root + 1)) ** 2
+
+
+def with_unit_gain(smallest, largest):
+    """This is the rate with unit gain: without it the gradient counts 1, so do not divide by 1 − momentum."""
+    root = math.sqrt(largest / smallest)
+    momentum = ((root - 1) / (root + 1)) ** 2
+    return (2 / (math.sqrt(largest) + math.sqrt(smallest))) ** 2 / (1 - momentum), momentum
+
+
+def negative_root(smallest, largest):
+    """The momentum is below 0: κ is the largest curvature over the smallest, and the fraction wants a square."""
+    root = math.sqrt(smallest / largest)
+    rate = (2 / (math.sqrt(largest) + math.sqrt(smallest))) ** 2
+    return rate, (root - 1) / (root + 1)
+
+
 def rate_without_momentum(smallest, largest):
     """2 / (largest + smallest) is the best rate without momentum: with it, add the roots, and square the whole."""
     root = math.sqrt(largest / smallest)
@@ -407,9 +727,18 @@ exercises = [
         cases=memory_cases,
         misconceptions=(
             decimal_logarithm,
+            tenth_for_e,
+            half_by_ten,
+            half_life_twice,
             binary_logarithm,
             minibatches,
+            half_life_in_minibatches,
+            divided_by_samples,
+            upside_down,
+            whole_minibatches,
             negative,
+            negative_half_life,
+            negative_time_constant,
             effective_number,
             swapped,
             longer_half_life,
@@ -425,12 +754,20 @@ exercises = [
         hidden,
         title="Find the bug: a number without a name",
         points=2,
+        tolerance=dict.fromkeys(("float64", "float32"), 2e-4),  # four digits are enough
         misconceptions=(
             one_over_the_rest,
             half_life_for_time_constant,
             decimal,
             counted_in_minibatches,
             time_constant_for_half_life,
+            half_of_the_time_constant,
+            longer_than_the_time_constant,
+            negative_memory,
+            minibatches_for_samples,
+            two_for_e,
+            what_has_faded,
+            ratio_turned,
             the_same_momentum,
             multiplied,
             root,
@@ -451,6 +788,17 @@ exercises = [
             gain_forgotten,
             gain_always,
             gain_twice,
+            gain_turned_round,
+            momentum_for_gain,
+            gain_divided,
+            never_forgets,
+            forgets_all,
+            rate_left_out,
+            rate_on_everything,
+            rate_twice,
+            gathers_downhill,
+            velocity_first,
+            nesterovs_step,
             gain_of_everything,
             weights_swapped,
             old_velocity,
@@ -472,6 +820,13 @@ exercises = [
             same_rate,
             made_smaller,
             divided_by_momentum,
+            sign_lost,
+            exponent_upside_down,
+            one_plus_momentum,
+            time_constant_for_momentum,
+            times_samples,
+            shared_by_samples,
+            rate_forgotten,
             samples_ignored,
             as_long_as_the_memory,
             half_life_taken,
@@ -493,6 +848,15 @@ exercises = [
             at_the_old_point,
             looks_back,
             looks_too_far,
+            asks_twice,
+            fades_twice,
+            never_fades,
+            no_rate,
+            rate_at_the_step,
+            conventions_mixed,
+            climbs,
+            place_last,
+            part_of_the_step,
             stays_ahead,
             ahead_in_the_learners_way,
             ahead_twice,
@@ -513,6 +877,15 @@ exercises = [
         misconceptions=(
             condition_for_root,
             square_forgotten,
+            condition_for_root_unsquared,
+            no_momentum,
+            safe_and_known,
+            four_over_largest,
+            at_the_border,
+            none_squared,
+            rates_half_squared,
+            with_unit_gain,
+            negative_root,
             rate_without_momentum,
             cautious_rate,
             rate_not_squared,

@@ -49,7 +49,7 @@ check("memory")
 # ```
 #
 # The bug is that nobody can read it. It was made from a round number, a time constant in samples. Recover that number,
-# and say what it means: fill in the dict (you may compute in the cell).
+# and say what it means: fill in the dict (you may compute in the cell; four digits are enough).
 #
 # * `"time constant"`: in samples;
 # * `"half-life"`: in samples;
@@ -123,7 +123,8 @@ check("unit_gain_rate")
 # the point to which the old velocity alone would carry you. No unit gain.
 #
 # * `w`, `v`: tensors; `gradient`: a function from a place to the gradient there; `rate`, `momentum`: numbers.
-# * Returns the new `w` and the new `v`. The check takes three steps, and notes where you ask for gradients.
+# * Returns the new `w` and the new `v`. The check takes three steps from `v = 0`, and compares the last `w`, the last `v`,
+#   and the places where you asked for gradients.
 #
 # Example: with `gradient = lambda w: w`, from `w = [1.0]`, `v = [0.5]`, rate 0.5 and momentum 0.9, the gradient is asked
 # for at 0.55; then `v = [0.725]` and `w = [0.275]`.

@@ -53,7 +53,7 @@ print(f"together {weights.sum():.4f}; the newest ten {weights[:10].sum():.4f}")
 # $$ v_t = m\, v_{t-1} + (1 - m)\, g_t = (1 - m) \sum_{k \ge 0} m^k\, g_{t-k} $$
 #
 # The number $m$ is the **momentum**. The weights $(1 - m)\,m^k$ add up to 1, so $v$ is an average. It begins at 0, so at
-# first it is too small. (Adam corrects for that, lesson 05.)
+# first it is too small. ([Adam](../05_learners/lesson.ipynb) corrects for that.)
 #
 # **Predict:** the gradients below are noisy, and at step 60 they change their sign. Which of the three averages is the
 # calmest, and which is the first to notice?
@@ -74,7 +74,7 @@ for number, (m, height) in enumerate(((0.5, -0.8), (0.9, -1.3), (0.98, -0.3))):
     look = style.series(number)
     axes.plot(averages, **look, markevery=15)
     style.label_line_end(axes, 119, height, f"m = {m}", look["color"])
-axes.set(xlabel="step", ylabel="gradient", ylim=(-3, 3), xlim=(0, 135))
+axes.set(xlabel="step", ylabel="gradient", ylim=(-3.3, 3.3), xlim=(0, 135))
 show(
     figure,
     alt="Noisy gradients around 1, from step 60 around -1, and three averages of "
@@ -100,8 +100,8 @@ for m in (0.5, 0.9, 0.99, 0.999):
     print(f"{m:8} {half_life:10.1f} {tau:14.1f} {1 / (1 - m):8.1f}")
 
 # %% [markdown]
-# Each further nine makes it ten times as long; and near 1, $\tau$ is nearly $1/(1 - m)$. But steps are an awkward unit: with
-# minibatches twice as large, they are twice as many samples. Counted in samples, with $n$ in a minibatch,
+# Each further nine makes it about ten times as long; near 1, $\tau$ is nearly $1/(1 - m)$. But steps are an awkward unit:
+# with minibatches twice as large, they are twice as many samples. Counted in samples, with $n$ in a minibatch,
 #
 # $$ m = e^{-n / \tau}, \qquad \tau = \frac{n}{\log(1 / m)}, \qquad \text{half-life} = \tau \log 2 . $$
 #
@@ -220,7 +220,7 @@ show(
     "from 1 to nearly 5 when the momentum becomes 0.9, and drop when it is 0.5 "
     "again.",
     caption="The momentum alone is changed, the rate is not. Without unit gain the "
-    "steps become five times as long: what was a good rate may now diverge.",
+    "steps become five times as long, as if the rate were five times as large.",
 )
 
 # %% [markdown]
@@ -269,7 +269,8 @@ print(f"borders {(1 - root) ** 2:.4f} and {2 * (1 + m):.4f}; root of m {root:.4f
 # Two borders, then:
 #
 # * up to $\eta\lambda = (1 - \sqrt m)^2$ both eigenvalues are positive: the run **glides**;
-# * above it, it **ripples**: a complex pair turns, and each has the size $\sqrt m$, *whatever the rate*;
+# * above it, it **ripples**: a complex pair turns, and each has the size $\sqrt m$, *whatever the rate*; from
+#   $(1 + \sqrt m)^2$ on there are two negative ones, and the run jumps from side to side;
 # * from $\eta\lambda = 2(1 + m)$ on, it **diverges**. Without momentum that is 2: the heavy ball bears up to twice the rate.
 #
 # ## 6 · The best momentum for a valley
@@ -283,11 +284,11 @@ print(f"borders {(1 - root) ** 2:.4f} and {2 * (1 + m):.4f}; root of m {root:.4f
 #
 # Without momentum the best factor is $(\kappa - 1) / (\kappa + 1)$: the same, without the roots.
 #
-# **Predict:** $\kappa = 10{,}000$. About how many steps until a hundredth of the distance is left, without momentum and
-# with it?
+# **Predict:** $\kappa = 10{,}000$. In the long run, about how many steps leave a hundredth of the distance, without momentum
+# and with it?
 
 # %%
-from widgets.momentum_forms import best, factor
+from widgets.momentum_forms import best, factor, path
 
 
 def factor_at_its_best(name, kappa):
@@ -304,24 +305,33 @@ print("condition number", conditions)
 for name, steps in table.items():
     print(f"{name:16}", steps)
 print(f"best momentum for 10,000: {best('heavy ball', 10_000)[1]:.4f}")
+for name in ("Nesterov", "heavy ball"):
+    run = path(name, *best(name, 10_000), 10_000, steps=1000)
+    away = abs(run).max(axis=1)
+    first, most = np.flatnonzero(away > 0.01)[-1] + 1, away.max()
+    print(f"{name:10} from (1, 1): at most {most:4.1f} away, {first} steps to 0.01")
 
 figure, axes = style.subplots(width=740, height=320)
 for number, (name, steps) in enumerate(table.items()):
     look = style.series(number)
     axes.loglog(conditions, steps, **look)
     style.label_line_end(axes, conditions[-1], steps[-1], name, look["color"])
-axes.set(xlabel="condition number", ylabel="steps to a hundredth", xlim=(8, 40_000))
+axes.set(xlabel="condition number", ylabel="steps per hundredth", xlim=(8, 40_000))
 axes.grid()
 show(
     figure,
     alt="Steps against condition number on two logarithmic axes. Without momentum "
     "the line has slope 1 and ends above 20,000 steps; Nesterov and the heavy "
     "ball have slope one half and end near 400 and 200.",
-    caption="Each at its own best rate and momentum. Without momentum the steps "
-    "grow like the condition number, with it like its root.",
+    caption="In the long run, each at its own best rate and momentum. Without "
+    "momentum the steps grow like the condition number, with it like its root.",
 )
 
 # %% [markdown]
+# The long run takes its time. At its best the heavy ball has a double eigenvalue, and so $k\, m^{k/2}$ in its path after $k$
+# steps: from rest it first swings out, 37 times as far as it began. To the *first* hundredth it takes no fewer steps than
+# Nesterov's form, which is next.
+#
 # ## 7 · Nesterov: look before you step
 #
 # The heavy ball takes its gradient where it stands, though $m v$ will carry it on anyway. **Nesterov** takes it there, at
@@ -371,10 +381,10 @@ for form in ("heavy ball", "Nesterov"):
     print(f"{form:10} {np.array(sizes)}  {diverges:.4f}")
 
 # %% [markdown]
-# The heavy ball shrinks every rippling direction by the same $\sqrt m$. Nesterov's size is $\sqrt{m(1 - \eta\lambda)}$:
-# the look ahead brakes where it is steep, and swings less. The price is the rate, which may be at most
-# $2(1 + m) / (1 + 2m)$ over the largest curvature. On a quadratic the heavy ball at its best is the faster one; but there
-# are losses on which it then swings for ever (Lessard and others, 2016).
+# The heavy ball shrinks every rippling direction by the same $\sqrt m$. Nesterov's pair has the size
+# $\sqrt{m(1 - \eta\lambda)}$: the look ahead brakes where it is steep, and swings less. The price is the rate, which may be
+# at most $2(1 + m) / (1 + 2m)$ over the largest curvature. On a quadratic the heavy ball at its best is the faster one in
+# the long run; but there are losses on which it then swings for ever (Lessard and others, 2016).
 #
 # ## 8 · Try it
 #
@@ -427,25 +437,27 @@ for name in same:
     print(f"{name:14} {same[name]:10.4f} {mixed[name]:10.4f} {falls[name]:10.4f}")
 
 # %% [markdown]
-# As long as nothing changes, the first four are one learner. What happens with
+# As long as nothing changes, the first four are one learner, each at the rate of this table. The columns after it say what
+# becomes of the memory, counted in samples, with other minibatches; of the steps with another momentum; and what a new
+# rate acts on.
 #
-# | form | update, $g$ a mean | same path | another minibatch size | another momentum | another rate |
-# |:--|:--|:--|:--|:--|:--|
-# | momentum $m$ | $v \leftarrow m v + \eta g$<br>$w \leftarrow w - v$ | $\eta$ | memory in samples changes | steps change | new gradients only |
-# | time constant $\tau$ | the same,<br>$m = e^{-n/\tau}$ | $\eta$ | memory stays | steps change | new gradients only |
-# | unit gain | $v \leftarrow m v + (1 - m)\eta g$<br>$w \leftarrow w - v$ | $\eta / (1 - m)$ | either of the two | steps stay | new gradients only |
-# | PyTorch's SGD | $v \leftarrow m v + g$<br>$w \leftarrow w - \eta v$ | $\eta$ | memory in samples changes | steps change | acts at once |
+# | form, $g$ a mean | rate | memory,<br>other $n$ | steps,<br>other $m$ | new rate<br>acts on |
+# |:--|:-:|:--|:--|:--|
+# | **momentum** $m$<br>$v \leftarrow m v + \eta g$<br>$w \leftarrow w - v$ | $\eta$ | changes | change | new<br>gradients |
+# | **time constant** $\tau$<br>the same, $m = e^{-n/\tau}$ | $\eta$ | stays | change | new<br>gradients |
+# | **unit gain**, by $m$ or $\tau$<br>$v \leftarrow m v + (1 - m) \eta g$<br>$w \leftarrow w - v$ | $\eta / (1 - m)$ | by $m$ changes,<br>by $\tau$ stays | stay | new<br>gradients |
+# | **PyTorch's SGD**<br>$v \leftarrow m v + g$<br>$w \leftarrow w - \eta v$ | $\eta$ | changes | change | all<br>gradients |
 #
 # PyTorch's `dampening=m` is nearly unit gain, but takes the first gradient whole, and remembers it for long. Elsewhere:
 #
 # | | heavy ball | Nesterov | rate |
 # |:--|:--|:--|:--|
 # | our kernel | `SGD(p, lr, momentum=0.9)` | `…, nesterov=True` | outside |
-# | our kernel, as CNTK | `momentum_sgd(p, lr, m, unit_gain=…)` | `nesterov(p, lr, m, …)` | inside |
-# | PyTorch | `torch.optim.SGD(p, lr, momentum=0.9)` | `…, nesterov=True` | outside |
+# | our kernel,<br>as CNTK | `momentum_sgd(p, lr, m,`<br>`unit_gain=…)` | `nesterov(p, lr,`<br>`m, …)` | inside |
+# | PyTorch | `torch.optim.SGD(p, lr,`<br>`momentum=0.9)` | `…, nesterov=True` | outside |
 # | JAX (optax) | `optax.sgd(lr, momentum=0.9)` | `…, nesterov=True` | outside |
-# | TensorFlow/Keras | `keras.optimizers.SGD(lr, momentum=0.9)` | `…, nesterov=True` | inside |
-# | MXNet 1.x | `mx.optimizer.SGD(momentum=0.9, …)` | `mx.optimizer.NAG(…)` | inside |
+# | Keras | `keras.optimizers.SGD(lr,`<br>`momentum=0.9)` | `…, nesterov=True` | inside |
+# | MXNet 1.x | `mx.optimizer.SGD(`<br>`momentum=0.9, …)` | `mx.optimizer.NAG(`<br>`…)` | inside |
 #
 # ## Recap
 #

@@ -216,3 +216,78 @@ def test_of_several_wrong_entries_the_first_is_told_and_shown_alone(told) -> Non
         "Entry 'largest float16' of float_facts is not right yet.",
         [("largest float16", "7")],
     )
+
+
+SCHEDULE = "def counted_in_minibatches(phases, n):\n    {body}"
+STEP = """
+def nesterov_step(w, v, gradient, rate, momentum):
+    v = momentum * v + rate * gradient(w - momentum * v)
+{end}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "came"),
+    [
+        ("schedule = kernel.learning_rate_schedule(phases, 'minibatch', epoch_size=n)", "None (is there a return?)"),
+        ("return phases", "a value of type list"),
+        ("return 0.05", "a value of type float"),
+        ("return lambda update: 0.05", "a value of type function"),
+    ],
+)
+def test_what_is_no_schedule_is_told_so(told, body: str, came: str) -> None:
+    sentence = told("counted_in_minibatches", SCHEDULE.format(body=body)).sentence
+    assert sentence.startswith("Entry 'in place of a schedule' of the result")
+    assert came in sentence
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "kernel.learning_rate_schedule(phases, 'minibatch', epoch_size=n)",
+        "kernel.learning_parameter_schedule(phases, minibatch_size=0, epoch_size=n)",
+        "kernel.learning_rate_schedule([(c * n, r) for c, r in phases], 'minibatch', epoch_size=1)",
+        "kernel.learning_rate_schedule([r for c, r in phases for _ in range(c or 1)], 'minibatch', epoch_size=n)",
+        "kernel.schedules.Steps(phases, unit='minibatch')",
+    ],
+)
+def test_minibatches_may_be_counted_in_many_ways(told, line: str) -> None:
+    assert told("counted_in_minibatches", SCHEDULE.format(body=f"return {line}")).status == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        ("", "is None (is there a `return`?) where a tuple is wanted"),
+        ("    return w - v", "is a kernel tensor where a"),
+    ],
+)
+def test_a_step_that_is_no_pair_is_told_so(told, end: str, words: str) -> None:
+    assert words in told("nesterov_step", STEP.format(end=end)).sentence
+
+
+@pytest.mark.parametrize(
+    ("better", "misconception"),
+    [
+        ("loss < best * (1 - threshold)", ""),
+        ("best - loss > threshold * best", "nothing_is_better"),
+        ("loss <= best * (1 - threshold)", "equal_is_better"),
+        ("loss < best / (1 + threshold)", "share_of_the_loss"),
+        ("loss < best - threshold", "absolute"),
+    ],
+)
+def test_the_mark_of_a_plateau_is_the_one_that_was_asked_for(told, better: str, misconception: str) -> None:
+    cell = "def plateau(losses, rate, factor, patience, threshold):\n    best, bad, told = float('inf'), 0, []\n"
+    cell += f"    for loss in losses:\n        if {better}:\n            best, bad = loss, 0\n"
+    cell += "        elif bad == patience:\n            rate, bad = rate * factor, 0\n"
+    cell += "        else:\n            bad += 1\n        told.append(rate)\n    return told\n"
+    verdict = told("plateau", cell)
+    assert (verdict.status, verdict.misconception) == (WRONG if misconception else RIGHT, misconception)
+
+
+@pytest.mark.parametrize("digits", [4, 5, 12])
+def test_four_digits_of_a_hidden_number_are_enough(told, digits: int) -> None:
+    right = find("hidden")[1].function()
+    written = {name: float(f"{value:.{digits}g}") for name, value in right.items()}
+    assert told("hidden", f"hidden = {written!r}").status == RIGHT
+    assert told("hidden", f"hidden = {written | {'time constant': 1024.5}!r}").status == WRONG

@@ -10,7 +10,7 @@ import kernel
 from classroom import spec
 from kernel.layers import Dense, Sequential
 from kernel.schedules import half_life_of_momentum, time_constant_of_momentum
-from widgets.momentum_forms import factor
+from widgets.momentum_forms import best, eigenvalues, factor, path
 
 LESSON = Path(__file__).parents[2] / "course" / "07_momentum"
 EXERCISES = {exercise.name: exercise for exercise in spec.load(LESSON / "checks.py")}
@@ -98,3 +98,32 @@ def test_nothing_near_the_answer_of_exercise_6_is_faster():
         for longer, more in ((0.98, 0), (1.02, 0), (1, -0.02), (1, 0.02), (0.98, 0.02), (1.02, -0.02)):
             other = factor("heavy ball", longer * largest * rate, momentum + more * (1 - momentum), largest / smallest)
             assert other > found
+
+
+@pytest.mark.parametrize("m", [0.1, 0.5, 0.9])
+def test_what_ripples_is_a_pair_up_to_a_border_and_then_two_that_jump(m):
+    low, high, last = (1 - math.sqrt(m)) ** 2, (1 + math.sqrt(m)) ** 2, 2 * (1 + m)
+    assert (eigenvalues("heavy ball", 0.99 * low, m, 1.0).real > 0).all()
+    for rate in (1.01 * low, 1.0, 0.999 * high):
+        pair = eigenvalues("heavy ball", rate, m, 1.0)
+        assert pair.imag.all() and abs(pair) == pytest.approx([math.sqrt(m)] * 2)
+    jumping = eigenvalues("heavy ball", (high + last) / 2, m, 1.0)
+    assert not jumping.imag.any() and (jumping.real < 0).all() and math.sqrt(m) < abs(jumping).max() < 1
+    assert abs(eigenvalues("heavy ball", 1.001 * last, m, 1.0)).max() > 1
+
+
+def test_a_momentum_raised_without_unit_gain_lengthens_steps_and_leaves_the_limit():
+    """Steps five times as long are no divergence: on a quadratic the heavy ball's limit even rises with m."""
+    for rate in (1.0, 2.9):
+        assert factor("heavy ball", rate, 0.5, 10) < 1 and factor("heavy ball", rate, 0.9, 10) < 1
+
+
+@pytest.mark.parametrize("form", ["heavy ball", "Nesterov"])
+def test_the_steps_of_section_6_are_those_of_the_long_run(form):
+    condition = 1000
+    shrinks = factor(form, *best(form, condition), condition)
+    steps = math.ceil(math.log(0.01) / math.log(shrinks))
+    away = abs(path(form, *best(form, condition), condition, steps=12 * steps)).max(axis=1)
+    # The double eigenvalue leaves a factor k before the power.
+    assert away[12 * steps] / away[11 * steps] == pytest.approx(0.01, rel=0.12)
+    assert away[steps] > 0.02, "the first hundredth takes longer"

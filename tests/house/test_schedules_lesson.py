@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import kernel
 from classroom import spec
 from kernel.layers import Dense, Sequential
-from kernel.schedules import Plateau, effective_rate
+from kernel.schedules import Cosine, Plateau, effective_rate
 
 LESSON = Path(__file__).parents[2] / "course" / "06_schedules"
 EXERCISES = {exercise.name: exercise for exercise in spec.load(LESSON / "checks.py")}
@@ -81,3 +81,11 @@ def test_slopes_and_cliffs_are_as_section_4_draws_them():
     assert run(0.1, 64, 8)[-1] < 0.5 * run(0.1, 256, 8)[-1], "and not the rate per update"
     for n in (64, 256):
         assert run(0.8, n, 8)[-1] < 0.5 and run(1.6, n, 8)[-1] > 1, "the cliff lies between 0.8 and 1.6 per update"
+
+
+def test_no_constant_rate_ends_as_low_as_one_that_falls():
+    """Section 5 tells it of three nets and many rates; here are one net, the best constant rate and two beside it."""
+    run = train()
+    falls = run(Cosine(0.25, 30, epoch_size=1437, minibatch_size=0), 8, 30, noise=0.5)[-1]
+    for rate in (0.035, 0.07, 0.14):
+        assert run(rate, 8, 30, noise=0.5)[-1] > 1.04 * falls, rate

@@ -199,7 +199,7 @@ def test_the_widget_says_what_the_function_computes(widget):
     assert (
         "Heavy ball without unit gain, rate 1 and momentum 0.9 (a time constant of 94.91 samples)" in widget.summary()
     )
-    assert f"a hundredth of the distance is left after about {state.chosen.steps} steps" in widget.summary()
+    assert f"in the long run every {state.chosen.steps} steps leave a hundredth of the distance" in widget.summary()
     headings, rows = widget.table(state)
     assert [row[0] for row in rows] == [
         "chosen, no unit gain",
