@@ -226,7 +226,7 @@ def schedule_state(line: str, sizes: str = "32", sweep: int = 1024, sweeps: int 
                     f"More than {MOST_UPDATES} updates are too many to draw; make the minibatches larger, or show "
                     "fewer sweeps."
                 )
-    except OverflowError:
+    except RangeError:  # it has grown too large for a number
         updates.append((0, 1, math.inf))
     before, ns, values = (np.array(column) for column in zip(*updates, strict=True))
     if not values.max() < LARGEST_RATE:
