@@ -21,7 +21,7 @@ def two_steps(update, w, b, x, rate):
         ((x @ parameters[0] + parameters[1]) ** 2).mean().backward()
         update(parameters, rate)
     cleared = all(p.grad is None or not p.grad.any() for p in parameters)
-    return {"values": [p.data for p in parameters], "cleared": cleared}
+    return {"parameters afterwards": [p.data for p in parameters], "gradients cleared": cleared}
 
 
 def uphill(parameters, rate):
@@ -44,7 +44,7 @@ def uphill_not_cleared(parameters, rate):
 
 
 def rebound(parameters, rate):
-    """No parameter has changed: `parameter = …` only gives a new tensor that name, so write to parameter.data."""
+    """No parameter has changed: write to parameter.data, not `parameter = …`, and clear after the update only."""
     for parameter in parameters:
         new = parameter - rate * parameter.grad
         parameter.grad.zero_()
@@ -52,9 +52,45 @@ def rebound(parameters, rate):
 
 
 def rebound_not_cleared(parameters, rate):
-    """No parameter has changed, since `parameter = …` only names a new tensor, and no grad is cleared."""
+    """Nothing has changed, no parameter and no grad: `parameter = …` only names a new tensor, so write to its .data."""
     for parameter in parameters:
         parameter = parameter - rate * parameter.grad
+
+
+def rebound_then_cleared(parameters, rate):
+    """`parameter = …` names a new tensor, which has no grad to clear; the old one stays: write to parameter.data."""
+    with kernel.no_grad():
+        for parameter in parameters:
+            parameter = parameter - rate * parameter.grad
+            parameter.grad.zero_()
+
+
+def change_without_no_grad(parameters, rate):
+    """A parameter may not be changed under the eyes of the tape: write to its .data, or inside kernel.no_grad()."""
+    for parameter in parameters:
+        parameter -= rate * parameter.grad
+        parameter.grad.zero_()
+
+
+def step_for_parameter(parameters, rate):
+    """Each parameter has become the step itself: the step is subtracted from what the parameter was."""
+    for parameter in parameters:
+        parameter.data = rate * parameter.grad
+        parameter.grad.zero_()
+
+
+def gradient_forgotten(parameters, rate):
+    """Every number goes down by the rate alone: the step is the rate times the gradient."""
+    for parameter in parameters:
+        parameter.data.sub_(rate)
+        parameter.grad.zero_()
+
+
+def divided_by_the_rate(parameters, rate):
+    """The gradient is divided by the rate, so that a small rate makes a long step: multiply."""
+    for parameter in parameters:
+        parameter.data.sub_(parameter.grad / rate)
+        parameter.grad.zero_()
 
 
 def rate_forgotten(parameters, rate):
@@ -166,6 +202,59 @@ def turned_round(x, labels, order, size):
     return [(x[order[i : i + size]], labels[order[i : i + size]]) for i in range(0, len(order), size)]
 
 
+def empty_last(x, labels, order, size):
+    """Where the size divides the number of samples an empty batch follows: let range end at len(order), not beyond."""
+    return [(x[order[i : i + size]], labels[order[i : i + size]]) for i in range(0, len(order) + 1, size)]
+
+
+def spread_evenly(x, labels, order, size):
+    """The samples are spread evenly: every batch but the last has `size` rows, and that one has what is left."""
+    pieces = np.array_split(np.arange(len(order)), -(-len(order) // size))
+    return [(x[order[each[0] : each[-1] + 1]], labels[order[each[0] : each[-1] + 1]]) for each in map(list, pieces)]
+
+
+def tail_joined(x, labels, order, size):
+    """What is left was put into the batch before it: give it a smaller batch of its own."""
+    starts = [size * k for k in range(max(len(order) // size, 1))]
+    pieces = [order[i : i + size] if i < starts[-1] else order[i:] for i in starts]
+    return [(x[rows], labels[rows]) for rows in pieces]
+
+
+def first_alone(x, labels, order, size):
+    """Only the first batch comes back: return the list after the loop, one level further out."""
+    rows = order[:size]
+    return [(x[rows], labels[rows])]
+
+
+def last_alone(x, labels, order, size):
+    """Only the last batch comes back: make the list once, before the loop, and append to it."""
+    rows = order[(len(order) - 1) // size * size :]
+    return [(x[rows], labels[rows])]
+
+
+def labels_first(x, labels, order, size):
+    """The labels stand before their samples: a pair is (samples, labels)."""
+    return [(labels[order[i : i + size]], x[order[i : i + size]]) for i in range(0, len(order), size)]
+
+
+def two_lists(x, labels, order, size):
+    """These are two lists, one of samples and one of labels: make one list of pairs, a pair for each batch."""
+    starts = range(0, len(order), size)
+    return [x[order[i : i + size]] for i in starts], [labels[order[i : i + size]] for i in starts]
+
+
+def slices_end_at_size(x, labels, order, size):
+    """Only the first batch has samples: a slice ends before its second number, so write start : start + size."""
+    return [(x[order[i:size]], labels[order[i:size]]) for i in range(0, len(order), size)]
+
+
+def from_the_end(x, labels, order, size):
+    """The order is walked through from its end: the first batch begins with row order[0]."""
+    rows = [order[len(order) - 1 - k] for k in range(len(order))]
+    order = kernel.stack(rows)
+    return [(x[order[i : i + size]], labels[order[i : i + size]]) for i in range(0, len(order), size)]
+
+
 def batches_cases(random, dtype):
     def case(count, size, order, note=""):
         x = kernel.tensor(np.arange(2.0 * count).reshape(count, 2) + random.normal() * (count > 5), dtype=dtype)
@@ -173,7 +262,7 @@ def batches_cases(random, dtype):
 
     yield case(5, 2, [3, 0, 4, 1, 2])
     yield case(9, 3, random.permutation(9), note="the size divides the number of samples")
-    yield case(8, 3, random.permutation(8))
+    yield case(9, 4, random.permutation(9), note="a single sample is left")
     yield case(6, 10, random.permutation(6), note="one batch, smaller than the size")
 
 
@@ -280,6 +369,58 @@ def right_for_hits(answers, labels, k):
     return {"accuracy": right / len(labels), "precision": precision, "recall": recall}
 
 
+def nothing_divides(answers, labels, k):
+    """Where nothing was answered k, or nothing is k, Python stops at 0/0: ask first, and let the share be 0."""
+    answered, actual = answers == k, labels == k
+    hits = (answered & actual).sum().item()
+    right = (answers == labels).sum().item() / len(labels)
+    return {"accuracy": right, "precision": hits / answered.sum().item(), "recall": hits / actual.sum().item()}
+
+
+def all_per_cent(answers, labels, k):
+    """All three come in per cent: here they are shares, from 0 to 1."""
+    answered, actual = answers == k, labels == k
+    hits = 100 * (answered & actual).sum().item()
+    right = 100 * (answers == labels).sum().item() / len(labels)
+    precision, recall = hits / max(answered.sum().item(), 1), hits / max(actual.sum().item(), 1)
+    return {"accuracy": right, "precision": precision, "recall": recall}
+
+
+def precision_twice(answers, labels, k):
+    """Both are shares of what was answered k: the recall is a share of what is k."""
+    answered, actual = answers == k, labels == k
+    share = (answered & actual).sum().item() / max(answered.sum().item(), 1)
+    right = (answers == labels).sum().item() / len(labels)
+    return {"accuracy": right, "precision": share, "recall": share}
+
+
+def recall_twice(answers, labels, k):
+    """Both are shares of what is k: the precision is a share of what was answered k."""
+    answered, actual = answers == k, labels == k
+    share = (answered & actual).sum().item() / max(actual.sum().item(), 1)
+    right = (answers == labels).sum().item() / len(labels)
+    return {"accuracy": right, "precision": share, "recall": share}
+
+
+def false_alarms(answers, labels, k):
+    """The precision here is the share of wrong ones among the answers k: it is the share of right ones."""
+    answered, actual = answers == k, labels == k
+    hits = (answered & actual).sum().item()
+    right = (answers == labels).sum().item() / len(labels)
+    precision = (answered.sum().item() - hits) / max(answered.sum().item(), 1)
+    return {"accuracy": right, "precision": precision, "recall": hits / max(actual.sum().item(), 1)}
+
+
+def recall_of_the_others(answers, labels, k):
+    """The recall counts what is not k and was not answered k: it asks how much of what is k was found."""
+    answered, actual = answers == k, labels == k
+    hits = (answered & actual).sum().item()
+    right = (answers == labels).sum().item() / len(labels)
+    others = len(labels) - actual.sum().item()
+    found = (~answered & ~actual).sum().item()
+    return {"accuracy": right, "precision": hits / max(answered.sum().item(), 1), "recall": found / max(others, 1)}
+
+
 def report_cases(random, dtype):
     def case(answers, labels, k, note=""):
         return Case(kernel.tensor(np.array(answers)), kernel.tensor(np.array(labels)), k, note=note)
@@ -363,6 +504,53 @@ def side_by_side(scores, labels):
     return sum(1.0 if one > zero else 0.5 if one == zero else 0.0 for one, zero in pairs) / len(pairs)
 
 
+def lost_pairs_subtracted(scores, labels):
+    """A pair in which the zero is ahead counts −1 here: it counts 0, so that a guess has the area one half."""
+    ones, zeros = scores[labels == 1], scores[labels == 0]
+    return (ones[:, None] > zeros).double().mean().item() - (ones[:, None] < zeros).double().mean().item()
+
+
+def half_for_a_lost_pair(scores, labels):
+    """Every pair in which the one is not ahead counts one half: only a tie does, a lost pair counts 0."""
+    ones, zeros = scores[labels == 1], scores[labels == 0]
+    return 0.5 + (ones[:, None] > zeros).double().mean().item() / 2
+
+
+def divided_by_the_ones(scores, labels):
+    """Divided by the number of ones only: there are as many pairs as ones times zeros."""
+    ones, zeros = scores[labels == 1], scores[labels == 0]
+    higher = (ones[:, None] > zeros).double().sum().item()
+    return (higher + (ones[:, None] == zeros).double().sum().item() / 2) / len(ones)
+
+
+def divided_by_the_samples(scores, labels):
+    """Divided by the number of samples: it is a share of pairs, and there are as many as ones times zeros."""
+    ones, zeros = scores[labels == 1], scores[labels == 0]
+    higher = (ones[:, None] > zeros).double().sum().item()
+    return (higher + (ones[:, None] == zeros).double().sum().item() / 2) / len(scores)
+
+
+def negative_area(scores, labels):
+    """The area has the wrong sign: it is summed up from the right, so turn both rows round, or take the size."""
+    ones, zeros = scores[labels == 1], scores[labels == 0]
+    higher = (ones[:, None] > zeros).double().mean().item()
+    return -higher - (ones[:, None] == zeros).double().mean().item() / 2
+
+
+def first_one_only(scores, labels):
+    """Only the first of the ones is compared with the zeros: let both loops run to their end, and return after them."""
+    ones, zeros = scores[labels == 1], scores[labels == 0]
+    higher = (ones[0] > zeros).double().sum().item()
+    return (higher + (ones[0] == zeros).double().sum().item() / 2) / (len(ones) * len(zeros))
+
+
+def in_per_cent(scores, labels):
+    """The area comes in per cent: here it is a share, from 0 to 1."""
+    ones, zeros = scores[labels == 1], scores[labels == 0]
+    higher = (ones[:, None] > zeros).double().mean().item()
+    return 100 * higher + 50 * (ones[:, None] == zeros).double().mean().item()
+
+
 def auc_cases(random, dtype):
     def case(scores, labels, note=""):
         return Case(kernel.tensor(scores, dtype=dtype), kernel.tensor(labels), note=note)
@@ -371,6 +559,8 @@ def auc_cases(random, dtype):
     for count in (12, 30):
         labels = np.arange(count) % 3 == 0
         yield case(random.integers(0, 8, count) / 8, random.permutation(labels).astype(int), note="many ties")
+    labels = random.permutation(25) % 3 == 0
+    yield case(random.random(25) + labels / 4, labels.astype(int))
 
 
 # --- early_stop -------------------------------------------------------------------------------------------------------
@@ -500,13 +690,126 @@ def counts_from_one(training, validation, patience):
     return best + 1, turn + 1
 
 
+def loss_for_turn(training, validation, patience):
+    """The first number is the lowest loss: the turn is wanted in which it was reached."""
+    best = 0
+    for turn, loss in enumerate(validation):
+        if loss < validation[best]:
+            best = turn
+        elif turn - best >= patience:
+            break
+    return validation[best], turn
+
+
+def numbers_swapped(training, validation, patience):
+    """The two numbers are swapped: first the turn that is kept, then the one in which it stops."""
+    best = 0
+    for turn, loss in enumerate(validation):
+        if loss < validation[best]:
+            best = turn
+        elif turn - best >= patience:
+            break
+    return turn, best
+
+
+def turns_counted(training, validation, patience):
+    """The second number says how many turns there were: the turn in which it stops is one less, as the first is 0."""
+    best = 0
+    for turn, loss in enumerate(validation):
+        if loss < validation[best]:
+            best = turn
+        elif turn - best >= patience:
+            break
+    return best, turn + 1
+
+
+def hindsight(training, validation, patience):
+    """It stops in time, and then keeps the best turn of the whole list: turns after the stop were never trained."""
+    best = 0
+    for turn, loss in enumerate(validation):
+        if loss < validation[best]:
+            best = turn
+        elif turn - best >= patience:
+            break
+    return min(range(len(validation)), key=lambda each: validation[each]), turn
+
+
+def no_patience(training, validation, patience):
+    """It stops in the first turn that is no better: it should wait until the best is `patience` turns ago."""
+    best = 0
+    for turn, loss in enumerate(validation):
+        if loss < validation[best]:
+            best = turn
+        elif turn:
+            break
+    return best, turn
+
+
+def patience_before(training, validation, patience):
+    """It keeps the turn `patience` before the last, which is not the best where the list ends before it stops."""
+    best = 0
+    for turn, loss in enumerate(validation):
+        if loss < validation[best]:
+            best = turn
+        elif turn - best >= patience:
+            break
+    return turn - patience, turn
+
+
+def patience_after(training, validation, patience):
+    """It stops `patience` turns after the best even where the list is over by then: then it is the last turn."""
+    best = 0
+    for turn, loss in enumerate(validation):
+        if loss < validation[best]:
+            best = turn
+        elif turn - best >= patience:
+            break
+    return best, best + patience
+
+
+def rises_in_a_row(training, validation, patience):
+    """This counts rises in a row, so that a small drop above the best begins anew: count the turns since the best."""
+    best = rises = 0
+    for turn, loss in enumerate(validation):
+        if loss < validation[best]:
+            best = turn
+        rises = rises + 1 if turn and loss >= validation[turn - 1] else 0
+        if rises >= patience:
+            break
+    return best, turn
+
+
+def both_lists(training, validation, patience):
+    """The losses of both lists are added up: the training loss goes on falling, so watch the validation loss alone."""
+    sums = [one + other for one, other in zip(training, validation, strict=True)]
+    best = 0
+    for turn, loss in enumerate(sums):
+        if loss < sums[best]:
+            best = turn
+        elif turn - best >= patience:
+            break
+    return best, turn
+
+
+def both_improve(training, validation, patience):
+    """A turn counts as the best only where the training loss falls too: the validation loss decides alone."""
+    best = 0
+    for turn, loss in enumerate(validation):
+        if loss < validation[best] and training[turn] < training[best]:
+            best = turn
+        elif turn - best >= patience:
+            break
+    return best, turn
+
+
 def early_stop_cases(random, dtype):
-    training = [1.0, 0.8, 0.6, 0.5, 0.45, 0.4, 0.35, 0.3, 0.26, 0.22, 0.19, 0.17, 0.15, 0.13, 0.12, 0.11]
+    # The training loss rises where the validation loss is best, and falls faster than that on the whole.
+    training = [3.0, 2.4, 1.8, 1.5, 1.9, 1.2, 1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.35, 0.3, 0.25]
     validation = [1.0, 1.1, 0.8, 0.9, 0.7, 0.72, 0.7, 0.75, 0.74, 0.73, 0.8, 0.5, 0.55, 0.52, 0.6, 0.62]
     yield Case(training, validation, 3)
     for patience in (2, 4):
-        falling = (1 - np.arange(14) / 20 + 0.01 * random.random(14)).round(3).tolist()
-        bumpy = [1.0, 1.2, 0.9, 0.95, 0.8, 0.85, 0.8, 0.9, 0.82, 0.9, 0.85, 0.88, 0.4, 0.3]
+        falling = (3 - np.arange(14) / 6 + 0.01 * random.random(14)).round(3).tolist()
+        bumpy = [1.0, 1.2, 0.9, 0.95, 0.8, 0.85, 0.8, 0.9, 0.82, 0.9, 0.92, 0.95, 0.4, 0.3]
         shift = float(random.integers(1, 5))
         yield Case(falling, [loss + shift for loss in bumpy], patience)
     yield Case([0.5, 0.4, 0.3], [0.9, 0.8, 0.7], 5, note="it still improves in the last turn")
@@ -526,7 +829,8 @@ def mended(theta, x, labels, i):
 
 def one_step(mended, theta, x, labels, i):
     theta = kernel.Parameter(theta)
-    loss, rate = mended(theta, x, labels, i)
+    found = mended(theta, x, labels, i)
+    loss, rate = found if isinstance(found, (tuple, list)) and len(found) == 2 else (found, None)
     return {"loss": loss, "rate": rate, "theta": theta.data}
 
 
@@ -620,12 +924,99 @@ def no_maximum(theta, x, labels, i):
     return loss.item(), rate
 
 
+def delay_dropped(theta, x, labels, i):
+    """The rate falls 100 steps too soon: 100 is subtracted from i, so that the first 1,100 steps have the rate 0.5."""
+    rate = 0.5 * 0.1 ** (max(i, 0) // 1000)
+    p = kernel.softmax(x @ theta, axis=1)
+    loss = -p.gather(1, labels[:, None]).log().mean()
+    loss.backward()
+    theta.data.sub_(rate * theta.grad)
+    return loss.item(), rate
+
+
+def falls_in_every_step(theta, x, labels, i):
+    """The rate falls a little in every step: // rounds down, so that it falls once in 1,000 steps."""
+    rate = 0.5 * 0.1 ** (max(i - 100, 0) / 1000)
+    p = kernel.softmax(x @ theta, axis=1)
+    loss = -p.gather(1, labels[:, None]).log().mean()
+    loss.backward()
+    theta.data.sub_(rate * theta.grad)
+    return loss.item(), rate
+
+
+def theta_not_written(theta, x, labels, i):
+    """theta has not changed: `theta = …` only names a new tensor, so write the step to theta.data."""
+    rate = 0.5 * 0.1 ** (max(i - 100, 0) // 1000)
+    p = kernel.softmax(x @ theta, axis=1)
+    loss = -p.gather(1, labels[:, None]).log().mean()
+    loss.backward()
+    return loss.item(), rate
+
+
+def results_swapped(theta, x, labels, i):
+    """The two results are swapped: first the loss, then the rate."""
+    rate = 0.5 * 0.1 ** (max(i - 100, 0) // 1000)
+    p = kernel.softmax(x @ theta, axis=1)
+    loss = -p.gather(1, labels[:, None]).log().mean()
+    loss.backward()
+    theta.data.sub_(rate * theta.grad)
+    return rate, loss.item()
+
+
+def loss_afterwards(theta, x, labels, i):
+    """This is the loss after the step: return the one before, from which the gradient came."""
+    rate = 0.5 * 0.1 ** (max(i - 100, 0) // 1000)
+    p = kernel.softmax(x @ theta, axis=1)
+    loss = -p.gather(1, labels[:, None]).log().mean()
+    loss.backward()
+    theta.data.sub_(rate * theta.grad)
+    return kernel.cross_entropy(x @ theta, labels).item(), rate
+
+
+def loss_alone(theta, x, labels, i):
+    """Only the loss comes back: return two numbers, loss.item(), rate."""
+    rate = 0.5 * 0.1 ** (max(i - 100, 0) // 1000)
+    p = kernel.softmax(x @ theta, axis=1)
+    loss = -p.gather(1, labels[:, None]).log().mean()
+    loss.backward()
+    theta.data.sub_(rate * theta.grad)
+    return loss.item()
+
+
+def no_return(theta, x, labels, i):
+    """Nothing comes back: the printed function ends with return loss.item(), rate."""
+    rate = 0.5 * 0.1 ** (max(i - 100, 0) // 1000)
+    p = kernel.softmax(x @ theta, axis=1)
+    loss = -p.gather(1, labels[:, None]).log().mean()
+    loss.backward()
+    theta.data.sub_(rate * theta.grad)
+
+
+def sum_over_the_batch(theta, x, labels, i):
+    """The loss is the sum over the batch, and its gradient with it: the loss is the mean."""
+    rate = 0.5 * 0.1 ** (max(i - 100, 0) // 1000)
+    p = kernel.softmax(x @ theta, axis=1)
+    loss = -p.gather(1, labels[:, None]).log().sum()
+    loss.backward()
+    theta.data.sub_(rate * theta.grad)
+    return loss.item(), rate
+
+
+def never_backward(theta, x, labels, i):
+    """theta.grad is None, since no backward() was called: it stands between the loss and the update."""
+    rate = 0.5 * 0.1 ** (max(i - 100, 0) // 1000)
+    p = kernel.softmax(x @ theta, axis=1)
+    loss = -p.gather(1, labels[:, None]).log().mean()
+    theta.data.sub_(rate * theta.grad)
+    return loss.item(), rate
+
+
 def mended_cases(random, dtype):
     def tensor(values):
         return kernel.tensor(values, dtype=dtype)
 
     yield Case(tensor([[0.0, 0.0], [0.0, 0.0]]), tensor([[1.0, 2.0]]), kernel.tensor([1]), 0)
-    for i in (1000, 2050):
+    for i in (950, 1000, 2050):
         theta, x = random.normal(size=(2, 3)), random.normal(size=(6, 2))
         yield Case(tensor(theta), tensor(x), kernel.tensor(random.integers(0, 3, 6)), i, note=f"step {i:,}")
 
@@ -637,12 +1028,18 @@ exercises = [
         points=2,
         cases=update_cases,
         driver=two_steps,
+        without=("SGD", "sgd"),
         misconceptions=(
             uphill,
             not_cleared,
             uphill_not_cleared,
             rebound,
             rebound_not_cleared,
+            rebound_then_cleared,
+            change_without_no_grad,
+            step_for_parameter,
+            gradient_forgotten,
+            divided_by_the_rate,
             rate_forgotten,
             first_only,
             last_cleared,
@@ -670,6 +1067,15 @@ exercises = [
             tail_filled,
             number_for_size,
             turned_round,
+            empty_last,
+            spread_evenly,
+            tail_joined,
+            first_alone,
+            last_alone,
+            labels_first,
+            two_lists,
+            slices_end_at_size,
+            from_the_end,
         ),
         hints=(
             "Cut `order` into pieces of `size` numbers; each piece names the rows of one batch.",
@@ -683,6 +1089,8 @@ exercises = [
         points=3,
         cases=report_cases,
         without=("accuracy", "precision", "recall", "confusion_matrix", "f1_score"),
+        # A share may come from the mean of a float32 tensor, in float64 cases too: the inputs are integers.
+        tolerance={"float64": 1e-6, "float32": 1e-6},
         misconceptions=(
             a_count,
             per_cent,
@@ -694,6 +1102,12 @@ exercises = [
             share_of_all,
             no_hits,
             right_for_hits,
+            nothing_divides,
+            all_per_cent,
+            precision_twice,
+            recall_twice,
+            false_alarms,
+            recall_of_the_others,
         ),
         hints=(
             "Three counts are all you need for class k: answered k, is k, and both at once.",
@@ -718,6 +1132,13 @@ exercises = [
             under_precision_and_recall,
             half_as_threshold,
             side_by_side,
+            lost_pairs_subtracted,
+            half_for_a_lost_pair,
+            divided_by_the_ones,
+            divided_by_the_samples,
+            negative_area,
+            first_one_only,
+            in_per_cent,
         ),
         hints=(
             "Compare every one with every zero: 1 if the one is ahead, one half for a tie, else 0; then take the mean.",
@@ -742,6 +1163,16 @@ exercises = [
             equal_is_better,
             goes_on,
             counts_from_one,
+            loss_for_turn,
+            numbers_swapped,
+            turns_counted,
+            hindsight,
+            no_patience,
+            patience_before,
+            patience_after,
+            rises_in_a_row,
+            both_lists,
+            both_improve,
         ),
         hints=(
             "Walk through one of the two lists and remember the turn of the lowest loss so far.",
@@ -765,6 +1196,15 @@ exercises = [
             as_printed,
             rate_grows,
             no_maximum,
+            delay_dropped,
+            falls_in_every_step,
+            theta_not_written,
+            results_swapped,
+            loss_afterwards,
+            loss_alone,
+            no_return,
+            sum_over_the_batch,
+            never_backward,
         ),
         hints=(
             "Compare with the lesson's section 3, line by line: what is the loss, which way is downhill?",

@@ -16,7 +16,7 @@ np.set_printoptions(precision=4, suppress=True)
 # %% [markdown]
 # ## 1 · The update (2 points)
 #
-# Write `update(parameters, rate)`, the last two acts of a training step:
+# Write `update(parameters, rate)`, the last two acts of a training step. No `kernel.SGD` here:
 #
 # $$ \theta \;\leftarrow\; \theta - \eta\, \frac{\partial L}{\partial \theta} \qquad\text{for every parameter } \theta $$
 #

@@ -220,8 +220,8 @@ with np.errstate(all="ignore"):  # the wrong ones overflow, and are meant to
 
 # %% [markdown]
 # One sign lost, and the net climbs until the hand-written softmax overflows. Two lost signs cancel: it learns, and only the
-# negative loss gives it away. The lost sign in the decay shows nowhere: the rate is just ten times too small, for as long
-# as you do not print it.
+# negative loss gives it away. The lost sign in the decay shows in no loss: the rate only falls 200 steps too soon, each
+# time, and nobody knows who does not print it.
 #
 # ## 4 · The first axis is the batch
 #
@@ -370,6 +370,8 @@ show(
 )
 
 # %% [markdown]
+# Of new labels 85 % can be had, since the others are wrong at random; and the net does not even stay at what it had.
+#
 # This is **over-fitting**, and the training curve alone looks splendid. The remedy at hand is **early stopping**: keep the
 # parameters of the best validation loss, and stop when it has not improved for some turns, the *patience*.
 #
@@ -408,8 +410,8 @@ print(np.round(100 * counts / counts.sum()).astype(int))
 # ## 7 · Every threshold at once
 #
 # Call one class the ones and all others the zeros. The net gives a score for the ones, and a **threshold** makes an answer
-# of it: lower, and recall rises while precision falls. The *precision–recall curve* shows all thresholds, and so does the
-# *ROC curve*: recall over the share of zeros taken for ones.
+# of it: lower it, and recall can only rise, while precision mostly falls. The *precision–recall curve* shows all
+# thresholds, and so does the *ROC curve*: recall over the share of zeros taken for ones.
 # Each has an area, and **AUC** may mean either. That course means the first; most people mean the second, which has a
 # meaning of its own: the chance that a one scores higher than a zero, a tie counting half.
 #
@@ -442,9 +444,10 @@ for axes, corner in ((left, "lower left"), (right, "lower right")):
     axes.legend(loc=corner, title="points of zone 0, and area", alignment="left")
 show(
     figure,
-    alt="Two panels with two curves each. Left, precision against recall: with all "
-    "points of zone 0 the curve stays high; with one in forty kept it lies far below. "
-    "Right, the two ROC curves lie on one another.",
+    alt="Two panels with two curves each. Left, precision against recall: both stay at 1 "
+    "up to a recall of 0.7; then, with all points of zone 0, precision falls slowly to "
+    "about a half, and with one in forty kept it drops below 0.2 at once. Right, the two "
+    "ROC curves lie nearly on one another.",
     caption="The same net after 150 steps, asked for zone 0. Where that zone becomes "
     "rare, the few ones drown in false alarms: precision falls, and the ROC curve does "
     "not notice.",
@@ -491,7 +494,7 @@ for number, (what, batch, dots, size) in enumerate(
 ):
     seen = batch * np.arange(1, len(dots) + 1)
     look = {"color": (style.SKY_BLUE, style.VERMILLION)[number], "markersize": size}
-    axes.plot(seen / 1000, dots, "o", label=what, markeredgewidth=0, **look)
+    axes.plot(seen / 1000, dots, "os"[number], label=what, markeredgewidth=0, **look)
 axes.set(title="Training curves", ylabel="loss of the batch", ylim=(0, 1.2))
 axes.set(xlabel="thousands of samples seen", xlim=(0, 201))
 axes.legend(markerscale=3)
@@ -617,15 +620,15 @@ LiveTraining()
 #
 # **Predict,** before you read: who has to clear gradients, and why do the others not?
 #
-# | | backward | update | clear |
-# |:--|:--|:--|:--|
-# | our kernel,<br>PyTorch | `loss.backward()` | `learner.step()` | `zero_grad()` |
-# | MXNet<br>Gluon | `with record():`<br>`L = loss(net(x), y)`<br>`L.backward()` | `trainer.step(500)` | written,<br>not added |
-# | TensorFlow 2 | `with GradientTape() as t:`<br>`L = loss(y, net(x))`<br>`g = t.gradient(L, w)` | `learner.apply_gradients(`<br>`zip(g, w))` | returned |
-# | JAX,<br>Optax | `g = grad(loss)(w, x, y)` | `u, s = learner.update(g, s)`<br>`w = apply_updates(w, u)` | returned |
-# | TensorFlow 1 | `m = learner.minimize(L)`<br>a graph, built once | `session.run(m,`<br>`{x: batch, y: labels})` | inside |
-# | CNTK,<br>our kernel | `t = Trainer(net,`<br>`(loss, error), [learner])` | `t.train_minibatch(`<br>`{x: batch, y: labels})` | inside |
-# | Keras | `net.compile(learner, loss)` | `net.fit(x, y,`<br>`batch_size=500,`<br>`validation_split=0.05)` | inside |
+# | | backward, then update | clear |
+# |:--|:--|:--|
+# | our kernel,<br>PyTorch | `loss.backward()`<br>`learner.step()` | `zero_grad()` |
+# | MXNet<br>Gluon | `with record():`<br>`L = loss(net(x), y)`<br>`L.backward()`<br>`trainer.step(500)` | written,<br>not added |
+# | TensorFlow 2 | `with GradientTape() as t:`<br>`L = loss(y, net(x))`<br>`g = t.gradient(L, w)`<br>`learner.apply_gradients(`<br>`zip(g, w))` | returned |
+# | JAX,<br>Optax | `g = grad(loss)(w, x, y)`<br>`u, s = learner.update(g, s)`<br>`w = apply_updates(w, u)` | returned |
+# | TensorFlow 1 | `m = learner.minimize(L)`<br>a graph, built once; then<br>`session.run(m,`<br>`{x: batch, y: labels})` | inside |
+# | CNTK,<br>our kernel | `t = Trainer(net,`<br>`(loss, error), [learner])`<br>`t.train_minibatch(`<br>`{x: batch, y: labels})` | inside |
+# | Keras | `net.compile(learner, loss)`<br>`net.fit(x, y,`<br>`batch_size=500,`<br>`validation_split=0.05)` | inside |
 #
 # And the learner of section 8:
 #

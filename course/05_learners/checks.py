@@ -47,12 +47,42 @@ def divided_by_the_weights(w, gradient, rate, samples, per):
     return w - (rate if per == "sample" else rate / len(w)) * gradient
 
 
+def multiplied_per_minibatch(w, gradient, rate, samples, per):
+    """The sum is multiplied by the samples once more: per minibatch it is divided by them, which makes it a mean."""
+    return w - (rate if per == "sample" else rate * samples) * gradient
+
+
+def always_multiplied(w, gradient, rate, samples, per):
+    """The samples are counted twice, in both cases: per sample it is rate · gradient, per minibatch it is divided."""
+    return w - rate * samples * gradient
+
+
+def rate_forgotten(w, gradient, rate, samples, per):
+    """The rate is missing: the step is the rate times the sum, or the rate times the mean."""
+    return w - (gradient if per == "sample" else gradient / samples)
+
+
+def mean_over_the_weights(w, gradient, rate, samples, per):
+    """gradient.mean() is the mean over the weights, and all would go the same way: the mean is over the samples."""
+    return w - rate * (gradient if per == "sample" else gradient.mean())
+
+
+def step_upside_down(w, gradient, rate, samples, per):
+    """This is the step with its minus sign, not where it leads: add it to the weights."""
+    return -(rate if per == "sample" else rate / samples) * gradient
+
+
+def per_sample_only(w, gradient, rate, samples, per):
+    """Per minibatch nothing comes back: the return stands inside the if, so give both cases one."""
+    return w - rate * gradient if per == "sample" else None
+
+
 def sgd_cases(random, dtype):
     def tensor(values):
         return kernel.tensor(values, dtype=dtype)
 
-    yield Case(tensor([0.0, 0.0, 0.0]), tensor([1.0, 1.0, 2.0]), 0.5, 2, "sample")
-    yield Case(tensor([0.0, 0.0, 0.0]), tensor([1.0, 1.0, 2.0]), 0.5, 2, "minibatch")
+    yield Case(tensor([0.0, 0.0, 0.0]), tensor([1.0, 1.0, 2.0]), 0.5, 2, "sample", note="a rate per sample")
+    yield Case(tensor([0.0, 0.0, 0.0]), tensor([1.0, 1.0, 2.0]), 0.5, 2, "minibatch", note="a rate per minibatch")
     for per in ("sample", "minibatch"):
         w, gradient = random.normal(size=(2, 5))
         yield Case(tensor(w), tensor(gradient), float(random.uniform(0.01, 1)), 32, per, note=f"a rate per {per}")
@@ -144,6 +174,89 @@ def adagrad_uphill(w, gradients, rate, epsilon):
     for g in gradients:
         a = a + g * g
         w = w + rate * g / kernel.sqrt(a + epsilon)
+    return w
+
+
+def epsilon_forgotten(w, gradients, rate, epsilon):
+    """ε is missing: it is added to a under the root, √(a + ε), and keeps the first steps from a division by 0."""
+    a = 0 * w
+    for g in gradients:
+        a = a + g * g
+        w = w - rate * g / kernel.sqrt(a)
+    return w
+
+
+def epsilon_every_time(w, gradients, rate, epsilon):
+    """ε is added to a in every step, and a keeps it: add it under the root only, √(a + ε), and leave it out of a."""
+    a = 0 * w
+    for g in gradients:
+        a = a + g * g + epsilon
+        w = w - rate * g / kernel.sqrt(a)
+    return w
+
+
+def adagrad_without_rate(w, gradients, rate, epsilon):
+    """The rate is missing: every step is multiplied by it."""
+    a = 0 * w
+    for g in gradients:
+        a = a + g * g
+        w = w - g / kernel.sqrt(a + epsilon)
+    return w
+
+
+def summed_then_squared(w, gradients, rate, epsilon):
+    """The gradients are summed and then squared, so that they cancel if their signs differ: square each one first."""
+    a = 0 * w
+    for g in gradients:
+        a = a + g
+        w = w - rate * g / kernel.sqrt(a * a + epsilon)
+    return w
+
+
+def multiplied_by_the_root(w, gradients, rate, epsilon):
+    """The step is multiplied by the root: divide by it, so that large gradients make no large steps."""
+    a = 0 * w
+    for g in gradients:
+        a = a + g * g
+        w = w - rate * g * kernel.sqrt(a + epsilon)
+    return w
+
+
+def all_known_at_once(w, gradients, rate, epsilon):
+    """Every step is divided by the sum of all gradients, those to come included: add them one by one in the loop."""
+    a = (gradients * gradients).sum(axis=0)
+    for g in gradients:
+        w = w - rate * g / kernel.sqrt(a + epsilon)
+    return w
+
+
+def first_step_only(w, gradients, rate, epsilon):
+    """Only the first step is taken: the return stands inside the loop, put it one level further out."""
+    g = gradients[0]
+    return w - rate * g / kernel.sqrt(g * g + epsilon)
+
+
+def squares_returned(w, gradients, rate, epsilon):
+    """This is a, the sum of the squares: return the weights."""
+    a = 0 * w
+    for g in gradients:
+        a = a + g * g
+    return a
+
+
+def a_begins_at_w(w, gradients, rate, epsilon):
+    """a begins at the weights: it begins at 0, and 0 * w has the right shape."""
+    a = w
+    for g in gradients:
+        a = a + g * g
+        w = w - rate * g / kernel.sqrt(a + epsilon)
+    return w
+
+
+def plain_descent(w, gradients, rate, epsilon):
+    """This is SGD, without a: divide each step by √(a + ε), where a sums up the squares."""
+    for g in gradients:
+        w = w - rate * g
     return w
 
 
@@ -248,7 +361,7 @@ def corrected_for_good(w, gradients, rate, beta1, beta2, epsilon):
 
 
 def corrected_once(w, gradients, rate, beta1, beta2, epsilon):
-    """The correction uses β itself in every step: it is 1 − βᵗ, which comes to 1 as the steps go on."""
+    """The correction is the same in every step, 1 − β: it is 1 − βᵗ, where t counts the steps, and comes to 1."""
     m, a = 0 * w, 0 * w
     for g in gradients:
         m = beta1 * m + (1 - beta1) * g
@@ -300,6 +413,165 @@ def square_of_the_average(w, gradients, rate, beta1, beta2, epsilon):
     return w
 
 
+def counted_from_zero_in_numbers(w, gradients, rate, beta1, beta2, epsilon):
+    """t is 0 in the first step, so that 1 − βᵗ is 0 and Python stops at the division: count from 1, with start=1."""
+    m, a = 0 * w, 0 * w
+    for t, g in enumerate(gradients):
+        m = beta1 * m + (1 - beta1) * g
+        a = beta2 * a + (1 - beta2) * g * g
+        factor = (1 - beta2**t) ** 0.5 / (1 - beta1**t)
+        w = w - rate * factor * m / (kernel.sqrt(a) + epsilon)
+    return w
+
+
+def epsilon_before_the_correction(w, gradients, rate, beta1, beta2, epsilon):
+    """ε is added to the root before it is corrected, as CNTK has it: correct a first, then add ε to √â."""
+    m, a = 0 * w, 0 * w
+    for t, g in enumerate(gradients, start=1):
+        m = beta1 * m + (1 - beta1) * g
+        a = beta2 * a + (1 - beta2) * g * g
+        factor = (1 - beta2**t) ** 0.5 / (1 - beta1**t)
+        w = w - rate * factor * m / (kernel.sqrt(a) + epsilon)
+    return w
+
+
+def corrections_swapped(w, gradients, rate, beta1, beta2, epsilon):
+    """The corrections are exchanged: m is divided by 1 − β₁ᵗ, and a by 1 − β₂ᵗ."""
+    m, a = 0 * w, 0 * w
+    for t, g in enumerate(gradients, start=1):
+        m = beta1 * m + (1 - beta1) * g
+        a = beta2 * a + (1 - beta2) * g * g
+        m_hat, a_hat = m / (1 - beta2**t), a / (1 - beta1**t)
+        w = w - rate * m_hat / (kernel.sqrt(a_hat) + epsilon)
+    return w
+
+
+def one_beta_for_both(w, gradients, rate, beta1, beta2, epsilon):
+    """Both averages use β₁: that of the squares has a β of its own, β₂."""
+    m, a = 0 * w, 0 * w
+    for t, g in enumerate(gradients, start=1):
+        m = beta1 * m + (1 - beta1) * g
+        a = beta1 * a + (1 - beta1) * g * g
+        m_hat, a_hat = m / (1 - beta1**t), a / (1 - beta1**t)
+        w = w - rate * m_hat / (kernel.sqrt(a_hat) + epsilon)
+    return w
+
+
+def corrected_by_the_last_t(w, gradients, rate, beta1, beta2, epsilon):
+    """Every step is corrected as if it were the last: t counts the steps, and grows in the loop."""
+    m, a, t = 0 * w, 0 * w, len(gradients)
+    for g in gradients:
+        m = beta1 * m + (1 - beta1) * g
+        a = beta2 * a + (1 - beta2) * g * g
+        m_hat, a_hat = m / (1 - beta1**t), a / (1 - beta2**t)
+        w = w - rate * m_hat / (kernel.sqrt(a_hat) + epsilon)
+    return w
+
+
+def multiplied_by_the_correction(w, gradients, rate, beta1, beta2, epsilon):
+    """The averages are multiplied by 1 − βᵗ, which makes them smaller still: divide them by it."""
+    m, a = 0 * w, 0 * w
+    for t, g in enumerate(gradients, start=1):
+        m = beta1 * m + (1 - beta1) * g
+        a = beta2 * a + (1 - beta2) * g * g
+        m_hat, a_hat = m * (1 - beta1**t), a * (1 - beta2**t)
+        w = w - rate * m_hat / (kernel.sqrt(a_hat) + epsilon)
+    return w
+
+
+def adam_uphill(w, gradients, rate, beta1, beta2, epsilon):
+    """This goes uphill: the step is subtracted from the weights."""
+    m, a = 0 * w, 0 * w
+    for t, g in enumerate(gradients, start=1):
+        m = beta1 * m + (1 - beta1) * g
+        a = beta2 * a + (1 - beta2) * g * g
+        m_hat, a_hat = m / (1 - beta1**t), a / (1 - beta2**t)
+        w = w + rate * m_hat / (kernel.sqrt(a_hat) + epsilon)
+    return w
+
+
+def weights_of_the_averages(w, gradients, rate, beta1, beta2, epsilon):
+    """β and 1 − β have changed places: β says how much of the old average is kept."""
+    m, a = 0 * w, 0 * w
+    for t, g in enumerate(gradients, start=1):
+        m = (1 - beta1) * m + beta1 * g
+        a = (1 - beta2) * a + beta2 * g * g
+        m_hat, a_hat = m / (1 - beta1**t), a / (1 - beta2**t)
+        w = w - rate * m_hat / (kernel.sqrt(a_hat) + epsilon)
+    return w
+
+
+def not_squared_in_a(w, gradients, rate, beta1, beta2, epsilon):
+    """a averages the gradients themselves, and the root of a negative one is nan: average their squares, g · g."""
+    m, a = 0 * w, 0 * w
+    for t, g in enumerate(gradients, start=1):
+        m = beta1 * m + (1 - beta1) * g
+        a = beta2 * a + (1 - beta2) * g
+        m_hat, a_hat = m / (1 - beta1**t), a / (1 - beta2**t)
+        w = w - rate * m_hat / (kernel.sqrt(a_hat) + epsilon)
+    return w
+
+
+def share_squared(w, gradients, rate, beta1, beta2, epsilon):
+    """The share 1 − β₂ is squared too: only the gradient is, (1 − β₂) · g · g."""
+    m, a = 0 * w, 0 * w
+    for t, g in enumerate(gradients, start=1):
+        m = beta1 * m + (1 - beta1) * g
+        a = beta2 * a + ((1 - beta2) * g) ** 2
+        m_hat, a_hat = m / (1 - beta1**t), a / (1 - beta2**t)
+        w = w - rate * m_hat / (kernel.sqrt(a_hat) + epsilon)
+    return w
+
+
+def without_momentum(w, gradients, rate, beta1, beta2, epsilon):
+    """The new gradient stands above the root: it should be m̂, the average of the gradients."""
+    m, a = 0 * w, 0 * w
+    for t, g in enumerate(gradients, start=1):
+        m = beta1 * m + (1 - beta1) * g
+        a = beta2 * a + (1 - beta2) * g * g
+        w = w - rate * g / (kernel.sqrt(a / (1 - beta2**t)) + epsilon)
+    return w
+
+
+def two_sums(w, gradients, rate, beta1, beta2, epsilon):
+    """m and a are sums here, not averages: the new gradient counts with 1 − β₁, and its square with 1 − β₂."""
+    m, a = 0 * w, 0 * w
+    for t, g in enumerate(gradients, start=1):
+        m = beta1 * m + g
+        a = beta2 * a + g * g
+        m_hat, a_hat = m / (1 - beta1**t), a / (1 - beta2**t)
+        w = w - rate * m_hat / (kernel.sqrt(a_hat) + epsilon)
+    return w
+
+
+def adam_first_step_only(w, gradients, rate, beta1, beta2, epsilon):
+    """Only the first step is taken: the return stands inside the loop, put it one level further out."""
+    g = gradients[0]
+    return w - rate * g / (kernel.sqrt(g * g) + epsilon)
+
+
+def averages_forgotten(w, gradients, rate, beta1, beta2, epsilon):
+    """The averages begin anew in every step: set m and a to 0 once, before the loop."""
+    for t, g in enumerate(gradients, start=1):
+        m, a = (1 - beta1) * g, (1 - beta2) * g * g
+        m_hat, a_hat = m / (1 - beta1**t), a / (1 - beta2**t)
+        w = w - rate * m_hat / (kernel.sqrt(a_hat) + epsilon)
+    return w
+
+
+def one_tensor_for_both(w, gradients, rate, beta1, beta2, epsilon):
+    """m and a are one and the same tensor, since m = a = 0 * w names it twice: give each its own."""
+    m = a = 0 * w
+    for t, g in enumerate(gradients, start=1):
+        m *= beta1
+        m += (1 - beta1) * g
+        a *= beta2
+        a += (1 - beta2) * g * g
+        m_hat, a_hat = m / (1 - beta1**t), a / (1 - beta2**t)
+        w = w - rate * m_hat / (kernel.sqrt(a_hat) + epsilon)
+    return w
+
+
 def adam_cases(random, dtype):
     def tensor(values):
         return kernel.tensor(values, dtype=dtype)
@@ -325,7 +597,7 @@ def adadelta_path(w, gradients, rho, epsilon):
 
 
 def the_old_a(w, gradients, rho, epsilon):
-    """The step is made with the old a: bring this gradient's square into a first, then divide."""
+    """Every step is the whole gradient, as a and x are equal: a takes g · g before the step, x takes d · d after."""
     a = x = 0 * w
     for g in gradients:
         d = kernel.sqrt(x + epsilon) / kernel.sqrt(a + epsilon) * g
@@ -443,6 +715,98 @@ def adadelta_uphill(w, gradients, rho, epsilon):
     return w
 
 
+def sums_for_averages(w, gradients, rho, epsilon):
+    """a and x are sums, as Adagrad has them: here they are averages, the old with ρ and the new with 1 − ρ."""
+    a = x = 0 * w
+    for g in gradients:
+        a = a + g * g
+        d = kernel.sqrt(x + epsilon) / kernel.sqrt(a + epsilon) * g
+        x = x + d * d
+        w = w - d
+    return w
+
+
+def only_a_is_a_sum(w, gradients, rho, epsilon):
+    """a is a sum, as in Adagrad: here it is an average, ρ of the old and 1 − ρ of the new square."""
+    a = x = 0 * w
+    for g in gradients:
+        a = a + g * g
+        d = kernel.sqrt(x + epsilon) / kernel.sqrt(a + epsilon) * g
+        x = rho * x + (1 - rho) * d * d
+        w = w - d
+    return w
+
+
+def new_ones_in_full(w, gradients, rho, epsilon):
+    """The new squares count in full: with ρ for the old, they count with 1 − ρ."""
+    a = x = 0 * w
+    for g in gradients:
+        a = rho * a + g * g
+        d = kernel.sqrt(x + epsilon) / kernel.sqrt(a + epsilon) * g
+        x = rho * x + d * d
+        w = w - d
+    return w
+
+
+def gradient_missing(w, gradients, rho, epsilon):
+    """d is only the fraction of the two roots: it is that times the gradient."""
+    a = x = 0 * w
+    for g in gradients:
+        a = rho * a + (1 - rho) * g * g
+        d = kernel.sqrt(x + epsilon) / kernel.sqrt(a + epsilon)
+        x = rho * x + (1 - rho) * d * d
+        w = w - d
+    return w
+
+
+def gradient_twice(w, gradients, rho, epsilon):
+    """The gradient is multiplied in twice: d has it already, so that w goes by d."""
+    a = x = 0 * w
+    for g in gradients:
+        a = rho * a + (1 - rho) * g * g
+        d = kernel.sqrt(x + epsilon) / kernel.sqrt(a + epsilon) * g
+        x = rho * x + (1 - rho) * d * d
+        w = w - d * g
+    return w
+
+
+def no_epsilon_below(w, gradients, rho, epsilon):
+    """ε is missing below: both roots have one, √(x + ε) and √(a + ε)."""
+    a = x = 0 * w
+    for g in gradients:
+        a = rho * a + (1 - rho) * g * g
+        d = kernel.sqrt(x + epsilon) / kernel.sqrt(a) * g
+        x = rho * x + (1 - rho) * d * d
+        w = w - d
+    return w
+
+
+def adadelta_first_step_only(w, gradients, rho, epsilon):
+    """Only the first step is taken: the return stands inside the loop, put it one level further out."""
+    g = gradients[0]
+    return w - (epsilon / ((1 - rho) * g * g + epsilon)) ** 0.5 * g
+
+
+def adadelta_last_step_only(w, gradients, rho, epsilon):
+    """Only the last step is taken: w should change in every round of the loop."""
+    a = x = 0 * w
+    for g in gradients:
+        a = rho * a + (1 - rho) * g * g
+        d = kernel.sqrt(x + epsilon) / kernel.sqrt(a + epsilon) * g
+        x = rho * x + (1 - rho) * d * d
+    return w - d
+
+
+def step_returned(w, gradients, rho, epsilon):
+    """This is the last step, not where it leads: return the weights."""
+    a = x = 0 * w
+    for g in gradients:
+        a = rho * a + (1 - rho) * g * g
+        d = kernel.sqrt(x + epsilon) / kernel.sqrt(a + epsilon) * g
+        x = rho * x + (1 - rho) * d * d
+    return d
+
+
 def adadelta_cases(random, dtype):
     def tensor(values):
         return kernel.tensor(values, dtype=dtype)
@@ -463,6 +827,37 @@ def retuned():
 def from_rounded_digits():
     """A: −0.0099 has two digits only, and so has the quotient: −9.9228 / −0.009883 is the rate."""
     return {"A": 1002}
+
+
+def a_is_not_rounded():
+    """A: so much is right, and the nearest whole number was asked for."""
+    there = kernel.inspect_update(kernel.adadelta([kernel.Parameter([0.0])], 1, 0.999, 1e-6), 32, 10)[0].item()
+    return {"A": -9.9228 / there}
+
+
+def a_of_four_decimals():
+    """A: −0.0099 has two digits only, and so has the quotient: print more of them, then give a whole number."""
+    return {"A": 9.9228 / 0.0099}
+
+
+def the_other_way():
+    """A: Adadelta goes too short a way at rate 1, so that the rate must grow: −9.9228 / −0.009883."""
+    return {"A": 0.001}
+
+
+def b_as_it_was_printed():
+    """B: 31.75 is right, and the nearest whole number was asked for."""
+    return {"B": 31.75}
+
+
+def b_is_not_rounded():
+    """B: so much is right, and the nearest whole number was asked for."""
+    return {"B": 9.9203 / 0.3124}
+
+
+def c_is_not_rounded():
+    """C: so much is right, and the nearest whole number was asked for."""
+    return {"C": 0.3125 / 0.1569}
 
 
 def the_difference():
@@ -542,6 +937,7 @@ exercises = [
         points=2,
         cases=sgd_cases,
         public=2,
+        without=("SGD", "sgd"),
         misconceptions=(
             never_divided,
             always_divided,
@@ -550,6 +946,12 @@ exercises = [
             uphill,
             the_step_alone,
             divided_by_the_weights,
+            multiplied_per_minibatch,
+            always_multiplied,
+            rate_forgotten,
+            mean_over_the_weights,
+            step_upside_down,
+            per_sample_only,
         ),
         hints=(
             "One of the two words lets the rate multiply the sum of the gradients, the other their mean.",
@@ -562,6 +964,7 @@ exercises = [
         title="Adagrad",
         points=2,
         cases=adagrad_cases,
+        without=("Adagrad", "adagrad"),
         misconceptions=(
             epsilon_outside,
             nothing_accumulated,
@@ -572,6 +975,16 @@ exercises = [
             an_average,
             the_last_step_only,
             adagrad_uphill,
+            epsilon_forgotten,
+            epsilon_every_time,
+            adagrad_without_rate,
+            summed_then_squared,
+            multiplied_by_the_root,
+            all_known_at_once,
+            first_step_only,
+            squares_returned,
+            a_begins_at_w,
+            plain_descent,
         ),
         hints=(
             "Begin with a = 0 * w, and go through the rows: for g in gradients.",
@@ -584,6 +997,7 @@ exercises = [
         title="Adam",
         points=3,
         cases=adam_cases,
+        without=("Adam", "adam"),
         misconceptions=(
             no_correction,
             counted_from_zero,
@@ -597,6 +1011,21 @@ exercises = [
             a_sum_for_an_average,
             squares_forgotten,
             square_of_the_average,
+            counted_from_zero_in_numbers,
+            epsilon_before_the_correction,
+            corrections_swapped,
+            one_beta_for_both,
+            corrected_by_the_last_t,
+            multiplied_by_the_correction,
+            adam_uphill,
+            weights_of_the_averages,
+            not_squared_in_a,
+            share_squared,
+            without_momentum,
+            two_sums,
+            adam_first_step_only,
+            averages_forgotten,
+            one_tensor_for_both,
         ),
         hints=(
             "Two averages, m of the gradients and a of their squares, both 0 at first; and a count t that begins at 1.",
@@ -610,6 +1039,7 @@ exercises = [
         title="Adadelta",
         points=3,
         cases=adadelta_cases,
+        without=("Adadelta", "adadelta"),
         misconceptions=(
             the_old_a,
             the_new_x,
@@ -622,6 +1052,15 @@ exercises = [
             steps_not_squared,
             rho_the_other_way,
             adadelta_uphill,
+            sums_for_averages,
+            only_a_is_a_sum,
+            new_ones_in_full,
+            gradient_missing,
+            gradient_twice,
+            no_epsilon_below,
+            adadelta_first_step_only,
+            adadelta_last_step_only,
+            step_returned,
         ),
         hints=(
             "Two averages again: a of the squares of the gradients, x of the squares of the steps.",
@@ -635,6 +1074,12 @@ exercises = [
         points=2,
         misconceptions=(
             from_rounded_digits,
+            a_is_not_rounded,
+            a_of_four_decimals,
+            the_other_way,
+            b_as_it_was_printed,
+            b_is_not_rounded,
+            c_is_not_rounded,
             the_difference,
             needs_no_rate,
             momentum_brings_it,

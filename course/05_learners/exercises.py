@@ -4,7 +4,7 @@
 # Five exercises, 12 points. Write your answer in place of the marked line, or of the three dots, run the cell, then run
 # the check below it. You may check as often as you like; `hint("adam_path")` gives one of three hints, and
 # `solution("adam_path")` opens after a right answer, or after three attempts with all the hints. The rules are those of
-# the [lesson](lesson.ipynb); here you write them yourself, in a few lines each.
+# the [lesson](lesson.ipynb); here you write them yourself, in a few lines each, without `kernel.Adam` and its like.
 
 # %%
 import numpy as np
@@ -135,7 +135,7 @@ check("adadelta_path")
 # ## 5 · Switch, and retune (2 points)
 #
 # Which rate does it take? A to C are about section 8 of the lesson: ten updates, 32 samples each, every gradient 1. Give the
-# nearest whole number. You may compute in the cell; print more than four decimals:
+# nearest whole numbers. You may compute in the cell; print more than four decimals:
 # `kernel.inspect_update(kernel.adadelta([kernel.Parameter([0.0])], 1, 0.999, 1e-6), 32, 10)`.
 #
 # | | learner | at rate 1 it goes to | it should go to |

@@ -119,8 +119,8 @@ for name, learner in {
     print(f"{name:12} {kernel.inspect_update(learner, 10, 5)[0][0, 0]:.3f}")
 
 # %% [markdown]
-# Three times as far without unit gain. With it the average has hardly begun after five updates, since it remembers thirty:
-# keep that in mind for Adam. Nesterov's form looks a step ahead.
+# Nearly three times as far without unit gain. With it the average has hardly begun after five updates, since it remembers
+# thirty: keep that in mind for Adam. Nesterov's form looks a step ahead.
 #
 # ## 3 · A rate for every weight
 #
@@ -206,8 +206,8 @@ for g in (4.0, 0.004):
 # | **FSAdaGrad** | the same $a$; $f = \min(\sqrt c / \sqrt a, 10)$<br>$v \leftarrow \beta v + (1 - \beta) f g$ | $\eta\, v$ |
 # | **Adadelta** | $a \leftarrow \rho a + (1 - \rho) g^2$<br>$d = g \sqrt{x + \varepsilon} / \sqrt{a + \varepsilon}$<br>$x \leftarrow \rho x + (1 - \rho) d^2$ | $\eta\, d$ |
 #
-# $\hat m = m / (1 - \beta_1^t)$, and $\hat a$ likewise; $c$ is what $a$ would be if every gradient were 1. Adadelta knows
-# how long its own steps were, $x$, and needs no rate, it is said. Remember that.
+# $\hat m = m / (1 - \beta_1^t)$, and $\hat a$ likewise; $c$ averages how many samples there were, as $a$ does the squares.
+# Adadelta knows how long its own steps were, $x$, and needs no rate, it is said. Remember that.
 #
 # **Predict:** somebody reports the loss in grams instead of kilograms, 1,000 times larger. Who does not notice?
 
@@ -232,6 +232,8 @@ for name, make in {
     print(f"{name:10} {ends[0]:8.3f} {ends[1]:10.3f}")
 
 # %% [markdown]
+# Only SGD notices: in all the others the factor stands above and below, and cancels.
+#
 # ## 5 · Rare words
 #
 # Why would weights need rates of their own? A toy: texts of six words, drawn from 400 as in real language, a few of them
@@ -292,7 +294,8 @@ for name, make in makers.items():
 # %% [markdown]
 # Adagrad makes less than half of SGD's mistakes. And yet SGD finds the *signs* of rare words just as well. What it lacks
 # is their *size*, here in parts of that of frequent ones, where 1 is the truth: a word that came twice has moved twice by
-# a little, and the frequent ones outvote it. Adagrad gives it a full step each time. How much does the rate matter?
+# a little, and the frequent ones outvote it. With Adagrad its first step is a full one, whenever it comes. How much does
+# the rate matter?
 
 # %%
 figure, axes = style.subplots(width=700, height=340)
@@ -307,8 +310,8 @@ show(
     figure,
     alt="Four curves of the share of new texts that are judged wrongly, against the "
     "learning rate from 0.01 to 100. SGD falls from 21 to its best, 5, only at rates "
-    "of 10 and more. Adagrad and Adam begin at 9, reach 2 at rates of 1 and 0.3, and "
-    "do not rise above 4 up to 100.",
+    "of 10 and more, with momentum at rates of 3 and 10. Adagrad and Adam begin at 9, "
+    "reach 2 at rates of 1 and 0.3, and rise to no more than about 4 up to 100.",
     caption="Adagrad and Adam are better at their best, and nearly as good over "
     "two decades of rates: easier to tune. But their best rates are not SGD's.",
 )
@@ -346,8 +349,8 @@ for name, rate in zip(makers, (0.3, 0.1, 0.1, 0.1), strict=True):
 
 # %% [markdown]
 # Of all weights that fit, SGD finds the smallest: nearly everything on the word that tells. Adagrad and Adam give every
-# word the same 0.25, and call *every* new letter good. (It is a construction, of Wilson and others, 2017: it proves that
-# this can happen, not that it will.) So test on what was not trained on, as ever.
+# word 0.25, or −0.25 where only a bad letter has it, and call *every* new letter good. (It is a construction, of Wilson
+# and others, 2017: it proves that this can happen, not that it will.) So test on what was not trained on, as ever.
 #
 # ## 7 · Several learners, one model
 #
@@ -428,13 +431,15 @@ print(f"1 / (1 - momentum) = {gain:.2f}, 9.9203 / {gain:.2f} = {9.9203 / gain:.4
 # ## 9 · The race
 #
 # Drag the start on the map, choose a learner and move its rate; the arrows are the terms of its formula. First let all
-# run with one rate, then press "Retune all" and read how unequal the rates have become. Then turn the quadratic: why do
-# Adagrad and Adadelta lose their lead?
+# run with one rate, then press "Retune all" and read how unequal the rates have become. Then choose "quadratic, turned"
+# and retune again: why do Adagrad and Adadelta lose their lead?
 
 # %%
 LearnerRace()
 
 # %% [markdown]
+# (Their rates stretch each axis by itself. That rounds a valley along an axis, and does little for one that runs across.)
+#
 # ## The same learners elsewhere
 #
 # | | Adam with rate 0.001 | what its gradients are |

@@ -148,6 +148,11 @@ def test_what_never_comes_again_misleads_learners_with_a_rate_for_every_weight(s
             learner.step()
         assert loss.item() < 1e-6, name
         right[name] = np.mean((letters[60:] @ w.value > 0) == (good[60:] > 0))
+        if name != "SGD":
+            of_the_good = (letters[:60] * (good[:60, None] > 0)).any(axis=0)
+            met = letters[:60].any(axis=0)
+            expected = np.where(of_the_good, 0.25, -0.25)
+            np.testing.assert_allclose(w.value[met], expected[met], atol=1e-3)
     share = np.mean(good[60:] > 0)
     assert right == {"SGD": 1.0, "Adagrad": share, "Adam": share}
 

@@ -91,6 +91,13 @@ def test_the_last_rate_is_the_one_that_was_printed():
     assert repr(StepDecay(0.5, 1000, start=100)[4999]) == "5.000000000000001e-05"
 
 
+def test_the_lost_sign_in_the_decay_makes_the_rate_fall_200_steps_too_soon_each_time():
+    right, wrong = ([0.5 * 0.1 ** (max(i + lost, 0) // 1000) for i in range(5000)] for lost in (-100, 100))
+    falls, early = ([i for i in range(1, 5000) if rates[i] < rates[i - 1]] for rates in (right, wrong))
+    assert falls == [1100, 2100, 3100, 4100]
+    assert early == [each - 200 for each in falls] + [4900]
+
+
 def test_four_times_the_samples_have_half_the_noise(lesson):
     lesson["halfway"] = lesson["begin"](0)
     everything = lesson["gradient"](slice(50_000))
