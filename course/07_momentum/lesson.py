@@ -309,7 +309,7 @@ for name in ("Nesterov", "heavy ball"):
     run = path(name, *best(name, 10_000), 10_000, steps=1000)
     away = abs(run).max(axis=1)
     first, most = np.flatnonzero(away > 0.01)[-1] + 1, away.max()
-    print(f"{name:10} from (1, 1): at most {most:4.1f} away, {first} steps to 0.01")
+    print(f"{name:10} from (1, 1): {first} steps to 0.01, up to {most:4.1f}")
 
 figure, axes = style.subplots(width=740, height=320)
 for number, (name, steps) in enumerate(table.items()):
@@ -452,12 +452,12 @@ for name in same:
 #
 # | | heavy ball | Nesterov | rate |
 # |:--|:--|:--|:--|
-# | our kernel | `SGD(p, lr, momentum=0.9)` | `…, nesterov=True` | outside |
-# | our kernel,<br>as CNTK | `momentum_sgd(p, lr, m,`<br>`unit_gain=…)` | `nesterov(p, lr,`<br>`m, …)` | inside |
-# | PyTorch | `torch.optim.SGD(p, lr,`<br>`momentum=0.9)` | `…, nesterov=True` | outside |
-# | JAX (optax) | `optax.sgd(lr, momentum=0.9)` | `…, nesterov=True` | outside |
-# | Keras | `keras.optimizers.SGD(lr,`<br>`momentum=0.9)` | `…, nesterov=True` | inside |
-# | MXNet 1.x | `mx.optimizer.SGD(`<br>`momentum=0.9, …)` | `mx.optimizer.NAG(`<br>`…)` | inside |
+# | our kernel | `SGD(p, lr,`<br>`momentum=0.9)` | `…, nesterov=True` | outside |
+# | our kernel,<br>as CNTK | `momentum_sgd(p, lr,`<br>`m, unit_gain=…)` | `nesterov(p, lr,`<br>`m, …)` | inside |
+# | PyTorch | `optim.SGD(p, lr,`<br>`momentum=0.9)` | `…, nesterov=True` | outside |
+# | JAX (optax) | `optax.sgd(lr,`<br>`momentum=0.9)` | `…, nesterov=True` | outside |
+# | Keras | `optimizers.SGD(lr,`<br>`momentum=0.9)` | `…, nesterov=True` | inside |
+# | MXNet 1.x | `optimizer.SGD(`<br>`momentum=0.9, …)` | `optimizer.NAG(…)` | inside |
 #
 # ## Recap
 #
