@@ -347,8 +347,8 @@ class Interactive:
         with _lock, contextlib.suppress(ValueError):
             try:
                 changes = action(self.values)
-            except ValueError as error:
-                self._tell(str(error), "")
+            except Exception as error:
+                self._tell(_told(error), "")
                 raise
             self.set(**changes)
 
@@ -432,7 +432,7 @@ class Interactive:
 
     def _fail(self, error: Exception, printed: str = "") -> None:
         """Show what went wrong; the last picture stays, but it is not that of the controls."""
-        self._tell(str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}", printed)
+        self._tell(_told(error), printed)
         self._picture.add_class("gradschool-stale")
 
     def _tell(self, error: str, printed: str) -> None:
@@ -466,6 +466,11 @@ class Interactive:
             "text/html": figure_html(picture, alt, caption),
             "text/plain": self.summary(),
         }
+
+
+def _told(error: Exception) -> str:
+    """A refused value is answered in its own sentence; what is an accident says its kind."""
+    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
 
 def _width(label: str) -> int:

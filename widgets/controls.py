@@ -131,19 +131,32 @@ class Player(Slider):
         def measure(_change: Any = None) -> None:
             play.max = round((field.max - field.min) / self.step)
 
+        stopped = False
+
         def from_play(change: Any) -> None:
-            field.value = self.nearest(field.min + change["new"] * self.step)
+            if stopped and not play.playing:
+                # The page had played on before it heard that it was to stop.
+                from_field()
+            else:
+                field.value = self.nearest(field.min + change["new"] * self.step)
 
         def from_field(_change: Any = None) -> None:
+            nonlocal stopped
             step = round((field.value - field.min) / self.step)
             if step != play.value:
                 # Moved by another hand: that is where it stays.
+                stopped = stopped or play.playing
                 play.playing = False
                 play.value = step
+
+        def from_button(change: Any) -> None:
+            nonlocal stopped
+            stopped = stopped and not change["new"]
 
         measure()
         from_field()
         play.observe(from_play, names="value")
+        play.observe(from_button, names="playing")
         field.observe(measure, names=["min", "max"])
         field.observe(from_field, names="value")
         row.children = (field, play, *row.children[1:])

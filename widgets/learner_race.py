@@ -124,6 +124,8 @@ class LearnerRace(Interactive):
     def actions(self) -> Mapping[str, Callable[[dict[str, Any]], dict[str, Any]]]:
         def retune(values: dict[str, Any]) -> dict[str, Any]:
             start = (values["start_x"], values["start_y"])
+            # It takes seconds.
+            self._say("Looking for the best rate of each learner …")
             return {"rates": list(retuned(values["surface"], values["condition"], start))}
 
         def one_rate(values: dict[str, Any]) -> dict[str, Any]:
@@ -232,6 +234,8 @@ class LearnerRace(Interactive):
         """The chosen learner's step, and beside it the directions of its velocity and of its gradient."""
         here, shown = state.place(state.chosen), SURFACES[state.surface]
         is_inside = bool((abs(here - shown.middle) <= shown.reach).all())
+        # A letter beyond it would be cut off by the edge of the picture.
+        edge = np.full(2, 0.92 * shown.reach)
         self._move.set_data(*np.clip([here, here + state.move], -100, 100).T)
         # Of two lengths and with letters on two sides, so that none hides the other where they point the same way.
         for (arrow, letter), vector, share, side in zip(
@@ -243,7 +247,8 @@ class LearnerRace(Interactive):
             if is_inside and size > 0:
                 ahead = -vector / size * shown.reach
                 arrow.set_positions(here, here + share * ahead)
-                letter.set_position(here + share * ahead + 0.1 * side * ahead[::-1] * (-1, 1))
+                beside = here + share * ahead + 0.1 * side * ahead[::-1] * (-1, 1)
+                letter.set_position(np.clip(beside, shown.middle - edge, shown.middle + edge))
 
     def alt(self, state: RaceState) -> str:
         losses = ", ".join(f"{name} {state.loss(name):.2g}" for name in state.ranking) or "none is left"

@@ -36,8 +36,10 @@ from widgets.figure import Picture
 # Seconds that a training works before it lets the kernel do something else.
 SLICE = 0.02
 PICTURES_PER_SECOND = 15
-# A screen reader says the sentence: not more often than this while it changes with every step.
+# A screen reader says the sentence: not more often than this while it changes with every step, and first when there is
+# something to tell.
 SECONDS_BETWEEN_SENTENCES = 5
+SECONDS_TO_FIRST_SENTENCE = 1
 
 # What the first button says, and how the line of progress begins.
 _WORDS = {
@@ -167,6 +169,7 @@ class Live(Interactive):
             if self._phase in _OVER:
                 self._trained_with = None
             self._enter(phase)
+            self._spoken = time.monotonic() + SECONDS_TO_FIRST_SENTENCE - SECONDS_BETWEEN_SENTENCES
             self._steps_wanted += steps
             # One step is drawn when it is done; before, there is nothing new unless it is a first one.
             if not steps or self._trained_with is None:

@@ -133,10 +133,8 @@ class LiveTraining(Live):
         diverged = f" Diverged: {', '.join(lost)}." if lost else ""
         if step == 0:
             loss, right = state.held(0)
-            return (
-                f"All {len(state.runs)} start from the same parameters: loss {_loss(loss)}, {right:.0%} right. "
-                "Press Start."
-            )
+            who = f"All {len(state.runs)} start from the same parameters" if state.runs[1:] else "At the start"
+            return f"{who}: loss {_loss(loss)} on what was held out, {right:.1%} right."
         after = f"After {step} of {steps} updates"
         if not state.ranking:
             return f"{after} nothing is left to compare.{diverged}"

@@ -46,11 +46,15 @@ const name = () => {
 };
 
 // How many pixels the screen has for each of CSS: a picture has as many, up to two. A window may go to another screen,
-// and the next change of the widget finds out.
+// and the next change of the widget finds out. Only such a change is told, not what the field says meanwhile: two windows
+// of one kernel on unlike screens would contradict each other for ever.
+let told = null;
 const tell = () => {
   const field = root.querySelector('.gradschool-pixels input');
   const pixels = String(Math.min(Math.max(Math.ceil(devicePixelRatio), 1), 2));
-  if (!field || field.value === pixels) return;
+  if (!field || told === pixels) return;
+  told = pixels;
+  if (field.value === pixels) return;
   field.value = pixels;
   field.dispatchEvent(new Event('input', {bubbles: true}));
 };

@@ -161,26 +161,33 @@ def first_weights(sizes: tuple[int, int, int], generator: np.random.Generator) -
     return tuple(part.astype(np.float32) for part in (*draw(hidden, inputs), *draw(classes, hidden)))
 
 
-def probabilities(weights: Weights, inputs: np.ndarray) -> np.ndarray:
-    """What the network says of each input: how likely each class is.
-
-    >>> probabilities(first_weights((2, 12, 3), np.random.default_rng(0)), np.zeros((5, 2))).sum(axis=1).round(6)
-    array([1., 1., 1., 1., 1.])
-    """
+def log_probabilities(weights: Weights, inputs: np.ndarray) -> np.ndarray:
+    """What the network says of each input: the logarithm of how likely each class is."""
     first, first_bias, second, second_bias = weights
     # A run that diverged has no numbers to say anything with.
     with np.errstate(all="ignore"):
         logits = np.tanh(inputs @ first.T + first_bias) @ second.T + second_bias
-        likely = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return likely / likely.sum(axis=1, keepdims=True)
+        below = logits - logits.max(axis=1, keepdims=True)
+        return below - np.log(np.exp(below).sum(axis=1, keepdims=True))
+
+
+def probabilities(weights: Weights, inputs: np.ndarray) -> np.ndarray:
+    """
+    >>> probabilities(first_weights((2, 12, 3), np.random.default_rng(0)), np.zeros((5, 2))).sum(axis=1).round(6)
+    array([1., 1., 1., 1., 1.])
+    """
+    return np.exp(log_probabilities(weights, inputs))
 
 
 def judge(weights: Weights, inputs: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """Mean loss, and the share of inputs whose most likely class is their label."""
-    likely = probabilities(weights, inputs)
-    with np.errstate(divide="ignore"):
-        loss = -np.log(likely[np.arange(len(labels)), labels]).mean()
-    return float(loss), float((likely.argmax(axis=1) == labels).mean())
+    """Mean loss, and the share of inputs whose most likely class is their label.
+
+    >>> certain = tuple(np.float32(part) for part in ([[99.0]], [0.0], [[0.0], [900.0]], [0.0, 0.0]))
+    >>> judge(certain, np.array([[1.0]]), np.array([0]))
+    (900.0, 0.0)
+    """
+    said = log_probabilities(weights, inputs)
+    return float(-said[np.arange(len(labels)), labels].mean()), float((said.argmax(axis=1) == labels).mean())
 
 
 # A run whose loss is beyond this has diverged, and rests.

@@ -265,10 +265,12 @@ def test_a_button_that_refuses_says_why():
             def refuse(values):
                 raise ValueError(f"Refuses: {values['x']} is no good.")
 
-            return {"Refuse": refuse}
+            return {"Refuse": refuse, "Fail": lambda values: {"x": values["x"] / 0}}
 
     widget = Refuses()
     before = widget.values
     inside(widget, "Button", "Refuse")[0].click()
     assert "Refuses: 1.0 is no good." in widget.error
+    inside(widget, "Button", "Fail")[0].click()
+    assert "ZeroDivisionError: " in widget.error
     assert widget.values == before

@@ -167,6 +167,12 @@ def test_a_player_moves_its_number_and_stops_for_another_hand(widget):
     assert play.playing
     widget.set(step=9)
     assert (play.value, play.playing) == (9, False)
+    # What the page had sent before it heard of that comes too late.
+    play.set_state({"value": 5})
+    assert (widget.values["step"], play.value) == (9, 9)
+    play.set_state({"playing": True})
+    play.set_state({"value": 10, "playing": False})
+    assert widget.values["step"] == 10
 
 
 def test_a_player_counts_from_limits_that_move(widget):

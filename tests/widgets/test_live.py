@@ -216,6 +216,19 @@ async def test_pictures_come_as_fast_as_eyes_follow_and_sentences_as_ears(widget
 
 
 @in_a_loop
+async def test_the_first_sentence_of_a_training_comes_soon(widget):
+    original, live.SECONDS_TO_FIRST_SENTENCE = live.SECONDS_TO_FIRST_SENTENCE, 0.05
+    try:
+        widget.start()
+        before = widget._status.value
+        await until(lambda: widget._status.value != before)
+        assert widget.phase == "running"
+        widget.stop()
+    finally:
+        live.SECONDS_TO_FIRST_SENTENCE = original
+
+
+@in_a_loop
 async def test_it_ends_when_its_cell_runs_again(widget):
     registered = []
     events = SimpleNamespace(
