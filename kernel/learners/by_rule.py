@@ -34,7 +34,7 @@ from ..tape import serials
 from ..tensor import Tensor, _is_read_only, _wrap
 from ..xp import Generator, default_generator, send
 from .clipping import shrinking
-from .learner import Learner, Whole, as_bytes, bare
+from .learner import LR_TOLD, Learner, Whole, as_bytes, bare
 from .rule import Program, Rule
 
 CLIPS = ("value", "norm", "global norm")
@@ -55,6 +55,7 @@ WORDS = {
     "momentum_decay": "momentum decay",
 }
 OPTIONS = ("l1", "noise", "clip", "clip_by", "generator", "maximize")  # of every learner
+HOW = ("foreach", "fused", "capturable")  # options of PyTorch's that change no result
 MEANT = {  # CNTK's names of options, and a slip
     "l1_regularization_weight": "l1",
     "gaussian_noise_injection_std_dev": "noise",
@@ -67,6 +68,8 @@ MEANT = {  # CNTK's names of options, and a slip
 def require_known(name: str, options: Iterable[str], known: Iterable[str], meant: Mapping[str, str]) -> None:
     """Raise for an option that the learner does not have."""
     for option in options:
+        if option in HOW:
+            raise DtypeError(f"{name}: there is no option {option}; leave it out, it says how PyTorch computes.")
         if option not in known:
             told = f"beside its arguments there are {', '.join(known)}"
             told = f"it is called {meant[option]} here" if option in meant else told
@@ -154,6 +157,15 @@ class RuleLearner(Learner):
         self._generator = generator
         self._states: dict[Tensor, _State] = {}
         self._programs: dict[tuple, Program] = {}
+
+    @property
+    def lr(self) -> Any:
+        """What PyTorch's users look for: there is none, and setting it would change nothing."""
+        raise AttributeError(LR_TOLD)  # and so to __getattr__
+
+    @lr.setter
+    def lr(self, value: Any) -> None:
+        raise AttributeError(f"{self._name}: {LR_TOLD}")
 
     # --- one update ---
 

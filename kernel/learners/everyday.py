@@ -185,6 +185,7 @@ class AdamW(Adam):
         maximize: bool = False,
         **options: Any,
     ):
+        require_known("AdamW", options, OPTIONS, self.MEANT)  # decoupled_weight_decay, too
         super().__init__(
             params,
             lr,

@@ -16,6 +16,14 @@ from ..parameter import Waiting
 from ..schedules import Counts, Schedule, as_schedule, is_number, parse
 from ..tensor import Tensor
 
+# What users of PyTorch look for.
+GROUPS = ("param_groups", "add_param_group")
+GROUPS_TOLD = (
+    "reset_learning_rate(…) gives another rate, and a learner for each group of parameters, put together by "
+    "kernel.learners.Learners([a, b]), gives each its options."
+)
+LR_TOLD = "learning_rate() says the rate, and reset_learning_rate(…) gives another."
+
 
 class Learner:
     """What has parameters and changes them: the part that every learner has.
@@ -175,11 +183,11 @@ class Learner:
             raise RangeError(f"{self._name}.{method}: n_samples should be 1 or more, but {show(n)} came.")
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("param_groups", "add_param_group"):
-            raise AttributeError(
-                f"{self._name}: there is no {name}; reset_learning_rate(…) gives another rate, and a learner for each "
-                "group of parameters, put together by kernel.learners.Learners([a, b]), gives each its options."
-            )
+        called = vars(self).get("_name", type(self).__name__)
+        if name in GROUPS:
+            raise AttributeError(f"{called}: there is no {name}; {GROUPS_TOLD}")
+        if name == "lr":
+            raise AttributeError(f"{called}: {LR_TOLD}")
         raise AttributeError(f"a {type(self).__name__} has no attribute {name!r}.")
 
     def _name_of(self, parameter: Tensor) -> str:
@@ -476,6 +484,8 @@ class Learners:
             take()
 
     def __getattr__(self, name: str) -> Any:
+        if name in GROUPS:
+            raise AttributeError(f"Learners: there is no {name}; {GROUPS_TOLD}")
         if name in LEARNERS_OWN:
             raise AttributeError(
                 f"Learners: each learner has {name} of its own; ask one of them, as in learners.learners[0].{name}."

@@ -1131,7 +1131,9 @@ def test_many_steps_take_no_memory() -> None:
 
 def test_names_of_other_systems_are_told_ours() -> None:
     learner = kernel.SGD([w()], lr=0.1)
-    refused(lambda: kernel.Adam([w()], foreach=True), "Adam", "foreach", "clip_by", error=DtypeError)
+    refused(lambda: kernel.Adam([w()], foreach=True), "Adam", "foreach", "leave it out", error=DtypeError)
+    refused(lambda: kernel.Adam([w()], differentiable=True), "Adam", "differentiable", "clip_by", error=DtypeError)
+    refused(lambda: kernel.AdamW([w()], decoupled_weight_decay=False), "AdamW", "decoupled", error=DtypeError)
     refused(lambda: kernel.SGD([w()], learning_rate=1), "SGD", "learning_rate", "called lr", error=DtypeError)
     refused(lambda: kernel.sgd([w()], 1, l1_regularization_weight=1), "sgd", "called l1", error=DtypeError)
     refused(lambda: kernel.sgd([w()], 1, weight_decay=1), "sgd", "called l2", error=DtypeError)
@@ -1140,6 +1142,9 @@ def test_names_of_other_systems_are_told_ours() -> None:
     for name in ("l2", "decay", "l2_regularization_weight"):
         refused(lambda name=name: kernel.Adam([w()], **{name: 1}), "Adam", name, "called weight_decay")
     refused(lambda: learner.param_groups, "SGD", "reset_learning_rate", "Learners", error=AttributeError)
+    refused(lambda: learners.Learners([learner]).param_groups, "Learners", "reset_learning_rate", error=AttributeError)
+    refused(lambda: learner.lr, "SGD", "reset_learning_rate", error=AttributeError)
+    refused(lambda: setattr(learner, "lr", 0.5), "SGD", "reset_learning_rate", error=AttributeError)
     refused(lambda: learner.step(lambda: 0), "SGD.step", "closure", "backward()", error=DtypeError)
     refused(lambda: kernel.SGD(layers.Sequential([layers.Linear(2, 1)])), "model.parameters()", error=DtypeError)
     refused(lambda: kernel.SGD([w()], lr=kernel.tensor(0.1)), "SGD", ".item()", error=DtypeError)
