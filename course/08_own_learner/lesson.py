@@ -159,8 +159,8 @@ for how in ("old", "forgotten", "shared"):
         print(fill(f"{how}: {error}", 58, subsequent_indent="    "))
 
 # %% [markdown]
-# With the old average the first step divides by $\sqrt{10^{-6}}$ and is 10 long, twenty times as far as it should get.
-# Nothing looks wrong in the code. So test every rule on two steps that you have done by hand.
+# With the old average the first step divides by $\sqrt{10^{-6}}$: it is 10 long instead of 0.3161, and the second is what
+# the first should have been. Nothing looks wrong in the code. So test every rule on two steps that you have done by hand.
 #
 # A shared state is as bad where nobody stops you: each parameter sees an average of everybody's gradients.
 #
