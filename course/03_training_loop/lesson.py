@@ -39,8 +39,8 @@ np.set_printoptions(precision=4, suppress=True)
 #
 # A small net of plain tensors: 20 numbers come in, 32 go out, and the cost is the square of their sum.
 #
-# $$ y = \max(0,\, \theta_1 x + b_1), \qquad z = \theta_2\, y + b_2, \qquad c = \Big(\sum_i z_i\Big)^2
-# \qquad \theta_1 : (32, 20),\; \theta_2 : (32, 32) $$
+# $$ y = \max(0,\, \theta_1 x + b_1), \qquad z = \theta_2\, y + b_2 $$
+# $$ c = \Big(\sum_i z_i\Big)^2, \qquad \theta_1 : (32, 20),\; \theta_2 : (32, 32) $$
 #
 # A training step has four acts: **forward** to the cost, **backward** to the gradients, **update**, **clear**. The update
 # goes downhill, by the rate $\eta$:
@@ -135,8 +135,8 @@ show(
 # Twelve hidden units, three scores, softmax, cross-entropy (lesson 00); 20 samples in each step. The rows of a batch share
 # the parameters, and the cost is the mean over them.
 #
-# $$ (B, 2)(2, 12) \to (B, 12), \qquad (B, 12)(12, 3) \to (B, 3), \qquad
-# L = -\frac{1}{B} \sum_b \log p_{b,\,l_b} $$
+# $$ (B, 2)(2, 12) \to (B, 12), \qquad (B, 12)(12, 3) \to (B, 3) $$
+# $$ L = -\frac{1}{B} \sum_b \log p_{b,\,l_b} $$
 #
 # **Predict:** nothing learned means $L = \log 3 \approx 1.1$. Where do 5,000 steps lead, and which is higher, the accuracy
 # on points trained on or on points held out?
@@ -384,8 +384,8 @@ show(
 # **Predict:** a net has learned nothing and always answers 1. Which share is right? What are precision and recall, for
 # zone 1 and for zone 0?
 #
-# $$ \text{precision} = \frac{\text{answered } k \text{ and is } k}{\text{answered } k}, \qquad
-# \text{recall} = \frac{\text{answered } k \text{ and is } k}{\text{is } k} $$
+# $$ \text{precision} = \frac{\text{answered } k \text{ and is } k}{\text{answered } k} $$
+# $$ \text{recall} = \frac{\text{answered } k \text{ and is } k}{\text{is } k} $$
 
 # %%
 labels, always = Y[test], kernel.ones_like(Y[test])

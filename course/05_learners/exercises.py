@@ -74,8 +74,8 @@ check("adagrad_path")
 # ## 3 · Adam (3 points)
 #
 # $$ m \leftarrow \beta_1 m + (1 - \beta_1)\, g, \qquad a \leftarrow \beta_2 a + (1 - \beta_2)\, g^2 $$
-# $$ \hat m = \frac{m}{1 - \beta_1^t}, \qquad \hat a = \frac{a}{1 - \beta_2^t}, \qquad
-# w \leftarrow w - \eta\, \frac{\hat m}{\sqrt{\hat a} + \varepsilon} \qquad t = 1, 2, \dots $$
+# $$ \hat m = \frac{m}{1 - \beta_1^t}, \qquad \hat a = \frac{a}{1 - \beta_2^t} \qquad t = 1, 2, \dots $$
+# $$ w \leftarrow w - \eta\, \frac{\hat m}{\sqrt{\hat a} + \varepsilon} $$
 #
 # Write `adam_path(w, gradients, rate, beta1, beta2, epsilon)`, with arguments and result as in exercise 2. Here
 # $\varepsilon$ stands *outside* the root, as PyTorch has it.
@@ -104,8 +104,8 @@ check("adam_path")
 # %% [markdown]
 # ## 4 · Adadelta (3 points)
 #
-# $$ a \leftarrow \rho\, a + (1 - \rho)\, g^2, \qquad d = \frac{\sqrt{x + \varepsilon}}{\sqrt{a + \varepsilon}}\; g, \qquad
-# x \leftarrow \rho\, x + (1 - \rho)\, d^2, \qquad w \leftarrow w - d $$
+# $$ a \leftarrow \rho\, a + (1 - \rho)\, g^2, \qquad d = \frac{\sqrt{x + \varepsilon}}{\sqrt{a + \varepsilon}}\; g $$
+# $$ x \leftarrow \rho\, x + (1 - \rho)\, d^2, \qquad w \leftarrow w - d $$
 #
 # In this order: the new $a$ and the old $x$ make the step. Write `adadelta_path(w, gradients, rho, epsilon)`; $a$ and $x$
 # begin at 0.
@@ -135,8 +135,13 @@ check("adadelta_path")
 # ## 5 · Switch, and retune (2 points)
 #
 # Which rate does it take? A to C are about section 8 of the lesson: ten updates, 32 samples each, every gradient 1. Give the
-# nearest whole numbers. You may compute in the cell; print more than four decimals:
-# `kernel.inspect_update(kernel.adadelta([kernel.Parameter([0.0])], 1, 0.999, 1e-6), 32, 10)`.
+# nearest whole numbers. You may compute in the cell, with more than four decimals:
+#
+# ```python
+# w = kernel.Parameter([0.0])
+# learner = kernel.adadelta([w], 1, 0.999, 1e-6)
+# kernel.inspect_update(learner, 32, 10)[0].item()
+# ```
 #
 # | | learner | at rate 1 it goes to | it should go to |
 # |:--|:--|:--|:--|
