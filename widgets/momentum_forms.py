@@ -384,7 +384,7 @@ class MomentumForms(Interactive):
             [f"{steps:g}" if steps < math.inf else "more" for steps in _BANDS],
             **key,
             ncols=5,
-            title="in the long run, steps for each factor of 100:",
+            title="in the long run, at most so many steps per 1/100:",
             title_fontsize=9,
             alignment="left",
             bbox_to_anchor=(-0.24, -0.21),

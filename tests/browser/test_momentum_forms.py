@@ -103,7 +103,7 @@ def test_buttons_say_why_they_do_not(forms):
     box.get_by_text(re.compile("needs a rate of 500, which is off the map")).wait_for()
     forms.button("Fastest").click()
     box.get_by_text("off the map").wait_for(state="hidden")
-    forms.wait_for_status("left after about 17 steps")
+    forms.wait_for_status("in the long run every 17 steps")
 
 
 def test_time_from_key_press_to_picture(forms, capsys):
