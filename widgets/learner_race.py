@@ -37,6 +37,14 @@ def _pair(vector: np.ndarray) -> str:
     return "(" + ",\N{NO-BREAK SPACE}".join(f"{number + 0.0:.4g}".replace("-", "−") for number in vector) + ")"
 
 
+def _times(ratio: float) -> str:
+    """
+    >>> _times(31652.9), _times(0.25)
+    ('31650', '0.25')
+    """
+    return f"{float(f'{ratio:.4g}'):.12g}"
+
+
 def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
@@ -275,7 +283,8 @@ class LearnerRace(Interactive):
         parts.append(
             "all have the same rate"
             if ratio == 1
-            else f"the rates run from {state.rates[low]:g} ({low}) to {state.rates[high]:g} ({high}), {ratio:.4g}-fold"
+            else f"the rates run from {state.rates[low]:g} ({low}) to {state.rates[high]:g} ({high}), "
+            f"{_times(ratio)}-fold"
         )
         return f"Step {state.step} of {STEPS} on {words}: {'; '.join(parts)}."
 
@@ -289,7 +298,7 @@ class LearnerRace(Interactive):
                 losses = [run.losses[step] for step in (state.step, STEPS)]
                 told = ["–" if math.isnan(loss) else f"{loss:.2g}" for loss in losses]
                 where = f"diverged at step {run.lost_at}" if state.is_lost(name) else _pair(state.place(name).round(3))
-            rows.append((name, f"{rate:g}", f"{rate / state.rates['sgd']:.4g}", *told, where))
+            rows.append((name, f"{rate:g}", _times(rate / state.rates["sgd"]), *told, where))
         return headings, rows
 
     def details(self, state: RaceState) -> str:

@@ -350,3 +350,13 @@ def test_runs_do_not_share_their_arrays():
     one, other = race("saddle", 1.0, (1.0, 0.1), [("sgd", 0.1), ("sgd", 0.1)])
     assert isinstance(one, Run) and not np.shares_memory(one.places, other.places)
     np.testing.assert_array_equal(one.places, other.places)
+
+
+@pytest.mark.parametrize("step", [10, 25, 40])
+def test_the_arrows_letters_stay_on_the_map(step):
+    race = LearnerRace("Beale")
+    race.set(step=step)
+    (left, right), (foot, top) = race._map.get_xlim(), race._map.get_ylim()
+    for _, letter in race._arrows:
+        across, up = letter.get_position()
+        assert not letter.get_visible() or (left < across < right and foot < up < top)
