@@ -5,11 +5,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from classroom.doctor import chromium_mend, find_chromium
 
 IN_CI = os.environ.get("CI") == "true"
 BROWSER_TESTS = Path(__file__).parent / "browser"
+
+# How long an example takes says something of the machine, and of what else runs on it.
+settings.register_profile("without a clock", settings(), deadline=None)
+settings.load_profile("without a clock")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
