@@ -1,4 +1,4 @@
-"""Lessons 05 and 06: the same small network trained by several learners or schedules at once, while one looks on.
+"""Lesson 03: the same small network trained by several learners or schedules at once, while one looks on.
 
 What is trained stands in `widgets.training_runs`, what is drawn in `widgets.training_pictures`.
 """

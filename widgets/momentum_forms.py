@@ -492,6 +492,14 @@ class MomentumForms(Interactive):
             f"{best.steps}."
         )
 
+    def details(self, state: MomentumState) -> str:
+        if state.chosen.momentum < HIGHEST_MOMENTUM:
+            return ""
+        return (
+            f"The map ends at momentum {HIGHEST_MOMENTUM}: with this minibatch, a time constant of "
+            f"{state.time_constant:.4g} samples is the longest."
+        )
+
     def table(self, state: MomentumState) -> Table:
         headings = ("run", "rate", "momentum", "outcome", "factor per step", "steps per 1/100", f"loss after {STEPS}")
         runs = {

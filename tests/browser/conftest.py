@@ -166,6 +166,15 @@ class Notebook:
         self.page.wait_for_timeout(1 * SECONDS)
         return self.page.evaluate("() => window.jupyterapp.shell.currentWidget.context.model.dirty")
 
+    def save_and_end_the_kernel(self) -> None:
+        self.page.evaluate(
+            """async () => {
+                const {context, sessionContext} = window.jupyterapp.shell.currentWidget;
+                await context.save();
+                await sessionContext.shutdown();
+            }"""
+        )
+
     def sidebar(self, shown: bool) -> None:
         self.page.evaluate(
             "shown => window.jupyterapp.shell[shown ? 'expandLeft' : 'collapseLeft']()",

@@ -278,6 +278,24 @@ def test_the_line_of_code_is_copied(plane, clipboard):
     assert plane.button("Copy the code").evaluate("button => button === document.activeElement")
 
 
+def test_a_notebook_that_was_run_shows_its_pictures_where_no_kernel_runs(notebook, lab, widget):
+    path = lab.write("saved.ipynb", "# Saved", PLANE)
+    notebook.open(path)
+    notebook.run_all()
+    shown = widget(TITLE)
+    before = shown.seen()
+    shown.slider("rate").press("ArrowRight")
+    shown.wait_until_all_changed(before)
+    told = shown.status()
+    notebook.save_and_end_the_kernel()
+    notebook.open(path)
+    shown = widget(TITLE)
+    assert shown.status() == told, "no kernel has said so: the one that runs is new"
+    assert shown.root.locator(".gradschool-picture img").count() == 2
+    notebook.open("controls.ipynb")
+    notebook.run_all()
+
+
 def test_time_from_key_press_to_picture(plane, capsys):
     milliseconds = plane.milliseconds(plane.slider("step"), "ArrowRight", presses=15)
     with capsys.disabled():

@@ -285,3 +285,13 @@ def test_every_place_of_the_map_can_be_drawn_and_said(shown, form, rate, momentu
     assert all(picture[:4] == b"\x89PNG" for picture in shown.picture(state))
     for text in (shown.alt(state), shown.status(state), str(shown.table(state))):
         assert "nan" not in text and "inf" not in text
+
+
+def test_a_memory_that_is_too_long_for_the_map_is_cut_and_that_is_said():
+    widget = MomentumForms(samples=1)
+    assert widget.details(widget.state(**widget.values)) == ""
+    widget.set(time_constant=300.0)
+    assert widget.values["time_constant"] == 199.5
+    assert widget.details(widget.state(**widget.values)) == (
+        "The map ends at momentum 0.995: with this minibatch, a time constant of 199.5 samples is the longest."
+    )
