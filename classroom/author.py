@@ -20,10 +20,10 @@ from nbformat import NotebookNode
 
 from classroom.course import CourseError, Lesson
 from classroom.files import write_atomically
+from classroom.saving import WIDGET_VIEW
 from classroom.student import SolutionMarkerError, student_version
 
 CELL_TIMEOUT_SECONDS = 60
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _PARSE_AS_A_NOTEBOOK_DOES = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _MEMORY_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")

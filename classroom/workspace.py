@@ -31,11 +31,7 @@ if TYPE_CHECKING:
 PRIVATE = ".gradschool"
 BACKUPS = "backups"
 EXERCISES = "exercises.ipynb"
-LAB_SETTINGS = {
-    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
-    # So that a widget of a notebook that was run shows its picture where no kernel runs.
-    "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
-}
+NO_NEWS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 _SHIPPED = PurePosixPath(PRIVATE, "shipped.json")
 
 
@@ -243,7 +239,7 @@ def lab_command(workspace: Path, lesson: Lesson, port: int | None = None, browse
     """
     private = workspace / PRIVATE
     settings = private / "lab-settings"
-    write_atomically(settings / "overrides.json", json.dumps(LAB_SETTINGS, indent=1).encode())
+    write_atomically(settings / "overrides.json", json.dumps(NO_NEWS, indent=1).encode())
     _write_kernelspec(private / "jupyter" / "kernels" / "python3")
     command = [
         # -P: a json.py in the folder where the command is typed must not be imported by the server.
@@ -253,6 +249,7 @@ def lab_command(workspace: Path, lesson: Lesson, port: int | None = None, browse
         f"--LabApp.app_settings_dir={settings}",
         f"--LabApp.workspaces_dir={private / 'lab-workspaces'}",
         "--LabApp.extension_manager=readonly",
+        "--ContentsManager.pre_save_hook=classroom.saving.keep_still_pictures",
         "--Application.log_level=WARN",  # of forty lines, the address is left
     ]
     if port is not None:

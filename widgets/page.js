@@ -161,4 +161,4 @@ name();
 point();
 root.addEventListener('click', copy);
 new MutationObserver(soon).observe(root, {childList: true, subtree: true});
-new ResizeObserver(soon).observe(root);
+new ResizeObserver(name).observe(root);

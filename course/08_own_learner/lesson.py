@@ -180,7 +180,8 @@ def descent(parameters, gradients, rate):
 
 
 w = kernel.Parameter([0.0])
-falling = kernel.learning_rate_schedule([1, 0.1], kernel.UnitType.minibatch, epoch_size=20)
+per_minibatch = kernel.UnitType.minibatch
+falling = kernel.learning_rate_schedule([1, 0.1], per_minibatch, epoch_size=20)
 print(kernel.inspect_update(kernel.universal(descent, [w], lr=falling), 10, 4)[0])
 
 words = kernel.SparseTensor.one_hot(kernel.tensor([2, 0, 2]), 4)
@@ -352,10 +353,10 @@ show(
     figure,
     alt="Bars of four gradients, two in each of two tensors. As they are: 3, 4, 0, 12. "
     "Each value at most 4: 3, 4, 0, 4, and the whole is turned by 29 degrees. Each "
-    "tensor's norm at most 6: 3, 4, 0, 6, turned by 17 degrees. The global norm at most "
-    "6.5: all halved, not turned.",
-    caption="Clipping by value or tensor by tensor shortens some gradients and not others: "
-    "the step points elsewhere. The global norm shortens all alike.",
+    "tensor's norm at most 6: 3, 4, 0, 6, turned by 17 degrees. The global norm at "
+    "most 6.5: all halved, not turned.",
+    caption="Clipping by value or tensor by tensor shortens some gradients and not "
+    "others: the step points elsewhere. The global norm shortens all alike.",
 )
 
 # %% [markdown]
@@ -419,7 +420,7 @@ class AsClass(kernel.UserLearner):
 
 three = {
     "built in": lambda parameters: kernel.RMSprop(parameters, lr=0.01),
-    "expression": lambda parameters: kernel.universal(as_expression, parameters, lr=0.01),
+    "expression": lambda parameters: kernel.universal(as_expression, parameters, 0.01),
     "class": lambda parameters: AsClass(parameters, 0.01),
 }
 ends, best = {}, {}
