@@ -103,6 +103,21 @@ def _tilts(noise: float) -> np.ndarray:
     return noise * np.random.default_rng(0).normal(size=(STEPS + 1, 2))
 
 
+def _begin(
+    start: tuple[float, float], entries: Sequence[tuple[str, float]]
+) -> tuple[list[Any], list[np.ndarray], np.ndarray]:
+    """(learners, each with a parameter of its own; where these are, (2,) each; their gradients, (len(entries), 2)).
+
+    The arrays are the parameters' own memory: a learner reads the gradient that is written there, and moves the place.
+    """
+    parameters = [kernel.Parameter(np.array(start, np.float64)) for _ in entries]
+    learners = [RACERS[name].learner(p, rate) for p, (name, rate) in zip(parameters, entries, strict=True)]
+    gradients = np.zeros((len(entries), 2))
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = kernel.from_numpy(gradient)
+    return learners, [parameter.detach().numpy() for parameter in parameters], gradients
+
+
 def race(surface: str, condition: float, start: tuple[float, float], entries: Sequence[tuple[str, float]]) -> list[Run]:
     """Let learners run side by side, each by its name and with its rate.
 
@@ -111,24 +126,23 @@ def race(surface: str, condition: float, start: tuple[float, float], entries: Se
     ([[1.0, 1.0], [0.95, 0.5], [0.9025, 0.25]], [0.55, 0.1701])
     """
     shown, tilts = SURFACES[surface], _tilts(SURFACES[surface].noise)
-    parameters = [kernel.Parameter(np.array(start, np.float64)) for _ in entries]
-    learners = [RACERS[name].learner(p, rate) for p, (name, rate) in zip(parameters, entries, strict=True)]
+    learners, now, pulls = _begin(start, entries)
     places, gradients = np.full((2, len(entries), STEPS + 1, 2), np.nan)
     losses = np.full((len(entries), STEPS + 1), np.nan)
     running = np.arange(len(entries))
     for step in range(STEPS + 1):
-        now = np.array([parameters[i].value for i in running])
-        near = np.abs(now).max(axis=1) < FAR
-        running, now = running[near], now[near]
+        found = np.array([now[i] for i in running])
+        near = np.abs(found).max(axis=1) < FAR
+        if not near.all():
+            running, found = running[near], found[near]
         if not len(running):
             break
-        here = kernel.tensor(now, requires_grad=True)
+        here = kernel.tensor(found, requires_grad=True)
         loss = shown.loss(here, condition)
-        loss.sum().backward()
-        places[running, step], losses[running, step] = now, loss.detach().numpy()
-        gradients[running, step] = here.grad.numpy() + tilts[step]
-        for i in running.tolist():
-            parameters[i].grad = kernel.from_numpy(gradients[i, step])
+        loss.backward(kernel.ones_like(loss))
+        places[running, step], losses[running, step] = found, loss.detach().numpy()
+        gradients[running, step] = pulls[running] = here.grad.numpy() + tilts[step]
+        for i in running:
             learners[i].step(1)
     return [Run(*arrays) for arrays in zip(places, losses, gradients, strict=True)]
 
@@ -163,15 +177,14 @@ def inside(racer: str, rate: float, run: Run, step: int) -> tuple[np.ndarray | N
     >>> [array.round(4).tolist() for array in inside("momentum_sgd", 0.5, run, 0)]
     [[0.005, 0.05], [-0.005, -0.05]]
     """
-    parameter = kernel.Parameter(np.zeros(2))
-    learner = RACERS[racer].learner(parameter, rate)
+    [learner], [place], [pull] = _begin((0.0, 0.0), [(racer, rate)])
     for gradient in run.gradients[: step + 1]:
-        before = parameter.detach().numpy().copy()
-        parameter.grad = kernel.from_numpy(gradient)
+        before = place.copy()
+        pull[:] = gradient
         learner.step(1)
     name = RACERS[racer].velocity
     velocity = None if name is None else learner.state_dict()[f"0.{name}"].numpy()
-    return velocity, parameter.detach().numpy() - before
+    return velocity, place - before
 
 
 # --- retuning ---

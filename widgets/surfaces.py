@@ -23,8 +23,12 @@ _BETWEEN = np.array(_LINE, np.uint8).view(np.uint32)
 
 
 def _quadratic(places: Any, condition: float) -> Any:
-    curvatures = kernel.from_numpy(np.array([1 / condition, 1.0]))
-    return (places**2 * curvatures).sum(axis=1) / 2
+    return places**2 @ _half_curvatures(condition)
+
+
+@lru_cache(64)
+def _half_curvatures(condition: float) -> Any:
+    return kernel.tensor([0.5 / condition, 0.5], dtype="float64")
 
 
 _TURN = kernel.from_numpy(np.array([[1.0, 1.0], [1.0, -1.0]]) / math.sqrt(2))

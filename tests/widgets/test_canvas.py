@@ -7,7 +7,7 @@ import pytest
 from matplotlib.image import imread
 
 from widgets import GraphWorkbench, LearnerRace, MomentumForms, style
-from widgets.canvas import Backdrop, Canvas, Name, pixel_ratio
+from widgets.canvas import Arrow, Backdrop, Canvas, Mark, Marks, marker, pixel_ratio, word
 
 
 def pixels(png):
@@ -94,14 +94,12 @@ def test_a_backdrop_fills_its_axes_with_its_pixels(plane):
 
 
 @pytest.mark.parametrize("weight", ["normal", "bold"])
-def test_a_name_looks_like_a_text(plane, weight):
+def test_a_word_looks_like_a_text(plane, weight):
     figure, axes = plane
-    name = Name("adam ✗", size=9)
-    name.say("adagrad", weight)
-    axes.add_line(name)
-    name.set_data([0.2], [0.5])
-    drawn = pixels(Canvas(figure, [name]).png())
-    name.set_visible(False)
+    marks = Marks(axes)
+    marks.shown = [Mark(word("adagrad", 9, weight), (0.2, 0.5))]
+    drawn = pixels(Canvas(figure, [marks]).png())
+    marks.shown = []
     text = axes.text(0.2, 0.5, "adagrad", size=9, va="center", weight=weight)
     written = pixels(Canvas(figure, [text]).png())
     blank = pixels(Canvas(figure, []).png())
@@ -110,3 +108,35 @@ def test_a_name_looks_like_a_text(plane, weight):
         # Pixels, two of which are one of CSS.
         assert (np.abs(edge(places[0], axis=0) - edge(places[1], axis=0)) <= 3).all()
     assert 0.8 < len(places[0]) / len(places[1]) < 1.25
+
+
+@pytest.mark.parametrize("shape", style.MARKERS)
+def test_a_mark_looks_like_the_marker_of_a_line(plane, shape):
+    figure, axes = plane
+    marks = Marks(axes)
+    marks.shown = [Mark(marker(shape, 10), (0.4, 0.6), style.BLUE, rim_width=1)]
+    drawn = pixels(Canvas(figure, [marks]).png())
+    marks.shown = []
+    [line] = axes.plot([0.4], [0.6], shape, color=style.BLUE, markersize=10, markeredgecolor=style.PAPER)
+    written = pixels(Canvas(figure, [line]).png())
+    # matplotlib moves a marker to the middle of a pixel.
+    assert np.abs(drawn - written).mean() < 0.5
+    blue = [(each[..., 0] < 100).sum() for each in (drawn, written)]
+    assert 0.85 < blue[0] / blue[1] < 1.15
+
+
+def test_an_arrow_goes_from_where_it_begins_to_where_it_ends(plane):
+    figure, axes = plane
+    arrow = Arrow(axes, style.VERMILLION, "g")
+    arrow.begin, arrow.end, arrow.beside = np.array([0.2, 0.5]), np.array([0.7, 0.5]), np.array([0.7, 0.8])
+    canvas = Canvas(figure, [arrow])
+    drawn = pixels(canvas.png())
+    red = np.argwhere((drawn[..., 0] > 150) & (drawn[..., 2] < 100))
+    box, height = axes.bbox, len(drawn)
+    places = box.x0 + np.array([0.2, 0.7]) * box.width
+    assert np.abs(red[:, 1].min() - places[0]) <= 2 and np.abs(red[:, 1].max() - places[1]) <= 2
+    assert abs(np.median(height - red[:, 0]) - (box.y0 + 0.5 * box.height)) <= 2
+    tallest = np.bincount(red[:, 1]).argmax()
+    assert tallest > places[1] - 25, "its head is at its end"
+    arrow.set_visible(False)
+    assert (pixels(canvas.png()) == pixels(Canvas(figure, []).png())).all()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import kernel
 from widgets import racing, style, surfaces
+from widgets.canvas import word
 from widgets.learner_race import LearnerRace
 from widgets.racing import (
     HIGHEST_RATE,
@@ -307,14 +308,18 @@ def test_a_learner_that_is_lost_is_said_and_stands_at_the_edge():
     assert widget.details(state) == "sgd has diverged: there is no step to show."
     rows = {row[0]: row for row in widget.table(state)[1]}
     assert rows["sgd"][-1].startswith("diverged at step ") and rows["sgd"][-2] == "–"
-    drawn = widget._drawn["sgd"]
-    assert drawn.name.word == "sgd ✗" and drawn.dot.get_ydata()[0] == SURFACES["quadratic"].highest
+    assert state.shown[0] == "sgd"
+    assert widget._names.shown[1].outlines is word("sgd ✗", 9, "bold")
+    spot, dot = widget._spots.shown[0], widget._dots.shown[0]
+    assert dot.place[1] == SURFACES["quadratic"].highest and (dot.fill, dot.rim) == (style.PAPER, style.BLUE)
     low, high = -SURFACES["quadratic"].reach, SURFACES["quadratic"].reach
-    place = np.array(drawn.spot.get_data()).ravel()
+    place = np.array(spot.place)
     assert ((place == low) | (place == high)).any() and (place >= low).all() and (place <= high).all()
-    assert not widget._drawn["Lion"].trail.get_visible()
+    assert (spot.fill, spot.rim) == (style.PAPER, style.BLUE)
+    assert not widget._trail["Lion"].get_visible()
     widget.set(chosen="adagrad", shown=(), step=0)
-    assert [name for name in NAMES if widget._drawn[name].trail.get_visible()] == ["adagrad"], "who is chosen is shown"
+    assert [name for name in NAMES if widget._trail[name].get_visible()] == ["adagrad"], "who is chosen is shown"
+    assert len(widget._spots.shown) == len(widget._dots.shown) == 1 and len(widget._names.shown) == 2
 
 
 def test_the_background_is_kept_while_only_learners_move():
@@ -357,6 +362,6 @@ def test_the_arrows_letters_stay_on_the_map(step):
     race = LearnerRace("Beale")
     race.set(step=step)
     (left, right), (foot, top) = race._map.get_xlim(), race._map.get_ylim()
-    for _, letter in race._arrows:
-        across, up = letter.get_position()
-        assert not letter.get_visible() or (left < across < right and foot < up < top)
+    for arrow in race._arrows:
+        across, up = arrow.beside
+        assert not arrow.get_visible() or (left < across < right and foot < up < top)
