@@ -216,7 +216,11 @@ def _made_with(**defaults: Any) -> Any:
     return dataclasses.field(kw_only=True, **defaults)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+# Each class gets its __init__ from its fields and shares the rest: made for each, that would take as long again.
+_settings = dataclasses.dataclass(frozen=True, eq=False, repr=False)
+
+
+@_settings
 class Schedule:
     """A number that depends on a count. ``schedule[i]`` is its value at count i.
 
@@ -326,6 +330,15 @@ class Schedule:
     def _place(self, name: str) -> int:
         return [field.name for field in dataclasses.fields(self) if not field.kw_only].index(name)
 
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self._compared() == other._compared()
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self._compared()))
+
+    def _compared(self) -> tuple:
+        return tuple(getattr(self, field.name) for field in dataclasses.fields(self) if field.compare)
+
     def __repr__(self) -> str:
         return f"<{self._words()}{_meant_for(self.minibatch_size)}>"
 
@@ -365,7 +378,7 @@ def _literal(value: Any) -> str:
     return repr(value)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@_settings
 class Constant(Schedule):
     """One number for ever."""
 
@@ -391,7 +404,7 @@ class Constant(Schedule):
         return _short(self.value)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@_settings
 class Steps(Schedule):
     """Numbers one after the other: v_i holds for k_i units, the last for ever.
 
@@ -462,7 +475,7 @@ class Steps(Schedule):
         return ", then ".join([*parts, self._told(runs[-1][1])])
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@_settings
 class TimeConstant(Steps):
     """Momentum, told by after how many samples 1/e of a gradient is left: exp(-1 / T) per sample, 0 for T = 0.
 
@@ -486,7 +499,7 @@ class TimeConstant(Steps):
         return f"<{self._words()}>"
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@_settings
 class StepDecay(Schedule):
     """value · factor^(max(i - start, 0) // every): falls by a constant factor every so many units.
 
@@ -535,7 +548,7 @@ def _growing(value: float, factor: float) -> tuple[float, float]:
     return min(value, end), max(value, end)
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@_settings
 class MultiStep(Schedule):
     """value · factor^(how many of the milestones are behind).
 
@@ -571,7 +584,7 @@ class MultiStep(Schedule):
         return f"{_short(self.value)}, times {_short(self.factor)} after {before}{self._span(last)}"
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@_settings
 class Exponential(Schedule):
     """value · factor^i: a constant factor with every unit.
 
@@ -597,7 +610,7 @@ class Exponential(Schedule):
         return f"{_short(self.value)}, times {_short(self.factor)} with every {self._span(1).removeprefix('1 ')}"
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@_settings
 class _Ramp(Schedule):
     """From one number to another over so many units, where it then stays."""
 
@@ -623,7 +636,7 @@ class _Ramp(Schedule):
     _way: ClassVar[str]
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@_settings
 class Linear(_Ramp):
     """From the first number in a straight line to the last, over so many units.
 
@@ -640,7 +653,7 @@ class Linear(_Ramp):
         return 1 - done
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@_settings
 class Polynomial(_Ramp):
     """last + (value - last) · (1 - i / over)^power.
 
@@ -662,7 +675,7 @@ class Polynomial(_Ramp):
         return (1 - done) ** self.power
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@_settings
 class Cosine(_Ramp):
     """last + (value - last) · (1 + cos(π i / over)) / 2. Source: Loshchilov and Hutter 2017, arXiv:1608.03983.
 
@@ -682,7 +695,7 @@ class Cosine(_Ramp):
         return (1 + math.cos(math.pi * done)) / 2
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@_settings
 class WarmUp(Schedule):
     """Rises in a straight line to the first number of another schedule, which then begins.
 
@@ -758,7 +771,7 @@ class WarmUp(Schedule):
         return f"{_short(self.first)} rising over {self._span(self.over)}, then {self.then._words()}"
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@_settings
 class OneCycle(Schedule):
     """Rises to the highest number and then falls to almost nothing, in one cycle of ``over`` units.
 
@@ -820,7 +833,7 @@ class OneCycle(Schedule):
         )
 
 
-@dataclasses.dataclass(frozen=True, repr=False)
+@_settings
 class Plateau(Schedule):
     """A number that is cut when a score, reported after every evaluation, has stopped getting better.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import copy
+import dataclasses
 import itertools
 import math
 import pickle
@@ -823,3 +824,14 @@ def test_a_warm_up_counts_as_what_comes_then():
         kernel.schedules.WarmUp(cosine, 100, unit="sweep")
     with pytest.raises(kernel.errors.RangeError, match="WarmUp: minibatch_size is said"):
         kernel.schedules.WarmUp(cosine, 100, minibatch_size=32)
+
+
+def test_schedules_are_equal_when_their_arguments_are():
+    steps = kernel.schedules.Steps([0.1, 0.2], epoch_size=10)
+    assert steps == kernel.schedules.Steps((0.1, 0.2), epoch_size=10) and hash(steps) == hash(copy.copy(steps))
+    assert steps != kernel.schedules.Steps([0.1, 0.2], epoch_size=11) and steps != steps.meant_for(1)
+    assert steps != kernel.schedules.Steps([0.1, 0.3], epoch_size=10)
+    assert schedules.Exponential(0.1, 0.5) != schedules.Cosine(0.1, 0.5) and steps != 0.1
+    assert len({kernel.schedules.Plateau(0.1), kernel.schedules.Plateau(0.1), kernel.schedules.Plateau(0.2)}) == 2
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        steps.epoch_size = 20
