@@ -79,6 +79,7 @@ class Kind(ArrayType):
     __eq__, __ne__, __hash__ = object.__eq__, object.__ne__, object.__hash__
     device: Device
     direct: bool  # floats that the host computes with: what fits may be written straight into their memory
+    scalar: Kind  # that of one number of this dtype there
 
     def __deepcopy__(self, memo: dict) -> Kind:
         return self  # the one object
@@ -94,6 +95,7 @@ class Kind(ArrayType):
             found = kinds[shape, dtype] = Kind(shape, dtype)
             found.device = device
             found.direct = dtype.kind == "f" and device.kind != "gpu"
+            found.scalar = Kind.of((), dtype, device) if shape else found
         return found
 
 

@@ -192,7 +192,7 @@ class RuleLearner(Learner):
         for (p, g), state in zip(gradients.items(), states, strict=True):
             kind = p._kind
             state.step += 1
-            key = (state.step, kind, *state.memory.values()) if self._asks_step else kind
+            key = (state.step, kind.scalar, *state.memory.values()) if self._asks_step else kind.scalar
             found = values_at.get(key)
             if found is None:
                 found = values_at[key] = self._values(program, kind, state, hyper, options)
@@ -209,10 +209,14 @@ class RuleLearner(Learner):
         return True
 
     def _settle(self) -> None:
-        """Find out whether anything depends on how far training is; what does not is computed once."""
+        """Find out whether anything depends on how far training is; what does not is computed once.
+
+        Numbers are computed for a dtype on a device, and serve parameters of all shapes.
+        """
         schedules = (self._rate, *self._schedules().values())
         self._is_steady = all(isinstance(schedule, Constant) for schedule in schedules)
-        self._asks_step = "step" in self.rule.asks or bool(self.rule.memory)
+        counts = not self.rule.counts_for or any(self._hyper[name].limits != (0, 0) for name in self.rule.counts_for)
+        self._asks_step = ("step" in self.rule.asks and counts) or bool(self.rule.memory)
         self._lasting = {}
 
     def _now(self, n: int, are_means: bool) -> tuple[dict, dict, float, Program, dict]:

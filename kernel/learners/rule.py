@@ -46,6 +46,7 @@ class Rule:
     state: ClassVar[dict[str, float]] = {}
     memory: ClassVar[dict[str, float]] = {}
     asks: ClassVar[tuple[str, ...]]  # what ``numbers`` names
+    counts_for: ClassVar[tuple[str, ...]] = ()  # while all these are 0, the numbers are the same at every step
 
     def __init_subclass__(cls) -> None:
         for name, value in list(vars(cls).items()):

@@ -114,6 +114,18 @@ def steps(rule: type[Rule], shape: tuple, count: int = 4, dtype: str = "float32"
     return param, gradients, numbers, w, state
 
 
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.counts_for])
+def test_where_a_rule_need_not_count_steps_its_numbers_stay(name):
+    rule = RULES[name]
+
+    def at(step: int, **hyper: float) -> dict[str, float]:
+        return rule.numbers(**{name: {**HYPER, **hyper, "step": step}[name] for name in rule.asks})
+
+    none = dict.fromkeys(rule.counts_for, 0)
+    assert at(1, **none) == at(2, **none) == at(99, **none)
+    assert at(1) != at(2), "otherwise the step matters"
+
+
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("shape", [(), (5,), (3, 4), (2, BLOCK), (BLOCK + 7,)], ids=str)
 def test_a_rule_run_in_place_is_the_pure_rule(name, shape):
