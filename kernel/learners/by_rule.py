@@ -173,7 +173,7 @@ class RuleLearner(Learner):
         if self._lasting is None:
             self._settle()
         now = self._lasting.get((n, are_means)) or self._now(n or 1, are_means)
-        hyper, options, spread, program, values_at = now
+        hyper, options, spread, program, made, values_at = now
         if hyper["rate"] == 0 and self.RESTS:
             self._count(n, sweep_end)  # or a rate that begins at 0 would never rise
             return False
@@ -183,27 +183,24 @@ class RuleLearner(Learner):
             values_at = {}
         scales = self._scales(gradients, n or 1, options) if self._clip is not None else {}
         # What can go wrong does so before the first parameter has changed.
-        states = []
         for p in gradients:
             state = self._states.get(p)
             if state is None or state.kind is not p._kind:
-                state = self._states[p] = self._state(p)
-            states.append(state)
-        for (p, g), state in zip(gradients.items(), states, strict=True):
-            kind = p._kind
+                self._states[p] = self._state(p)
+        for p, g in gradients.items():
+            state, kind = self._states[p], p._kind
             state.step += 1
             key = (state.step, kind.scalar, *state.memory.values()) if self._asks_step else kind.scalar
             found = values_at.get(key)
             if found is None:
-                found = values_at[key] = self._values(program, kind, state, hyper, options)
+                found = values_at[key] = self._values(program, kind.scalar, state, hyper, options, made)
             values, state.memory = found
-            with kind.device.guard():
-                # A gradient that is the parameter itself, as some write a decay, must not change on the way.
-                gradient = g._array if g._written is not p._written else g._array.copy()
-                arrays = [p._array, gradient, *state.arrays]
-                if spread:
-                    arrays.insert(2, self._noise(p, spread))
-                program.run(kind, arrays, (scales[p], *values[1:]) if scales else values)
+            # A gradient that is the parameter itself, as some write a decay, must not change on the way.
+            gradient = g._array if g._written is not p._written else g.clone()._array
+            arrays = [p._array, gradient, *state.arrays]
+            if spread:
+                arrays.insert(2, self._noise(p, spread))
+            program.run(kind, arrays, (scales[p], *values[1:]) if scales else values)
             p._written[0] = next(serials)
         self._count(n, sweep_end)
         return True
@@ -219,15 +216,15 @@ class RuleLearner(Learner):
         self._asks_step = ("step" in self.rule.asks and counts) or bool(self.rule.memory)
         self._lasting = {}
 
-    def _now(self, n: int, are_means: bool) -> tuple[dict, dict, float, Program, dict]:
-        """(hyperparameters, numbers of the options, spread of the noise, the program, its numbers by kind)."""
+    def _now(self, n: int, are_means: bool) -> tuple[dict, dict, float, Program, dict, dict]:
+        """(hyperparameters, numbers of the options, spread of the noise, the program, see ``_values``, its numbers)."""
         counts = self.counts
         hyper = self._hyper_now(counts, n)
         options = self._options_now(counts, n, hyper["rate"], are_means)
         spread = options.pop("noise", 0)
         if len(self._lasting) >= KEPT:
             self._lasting.clear()
-        return hyper, options, spread, self._program(tuple(options), spread > 0), {}
+        return hyper, options, spread, self._program(tuple(options), spread > 0), {}, {}
 
     def _options_now(self, counts: Counts, n: int, rate: float, are_means: bool) -> dict[str, float]:
         """The numbers of what is done beside the rule; what is off has none."""
@@ -257,13 +254,23 @@ class RuleLearner(Learner):
         samples = 1 if self.means else n
         return shrinking(self._clip_by, gradients, options["scale"], self._clip.now(self.counts) * samples)
 
-    def _values(self, program: Program, kind: Kind, state: _State, hyper: dict, options: dict) -> tuple[list, dict]:
-        """(the numbers of the program, the next memory of the rule)."""
-        known = self._derived(hyper, kind.dtype) | state.memory | {"step": state.step}
+    def _values(
+        self, program: Program, scalar: Kind, state: _State, hyper: dict, options: dict, made: dict
+    ) -> tuple[list, dict]:
+        """(the numbers of the program, the next memory of the rule); ``made`` keeps what the next step needs again."""
+        if scalar not in made:
+            made[scalar] = self._derived(hyper, scalar.dtype), {}
+        derived, arrays = made[scalar]
+        known = {**derived, **state.memory, "step": state.step}
         numbers = self.rule.numbers(**{name: known[name] for name in self.rule.asks}) | options
         values = [numbers[name] for name in program.numbers]
-        if kind.device.kind == "cpu":  # NumPy takes longer to convert a Python number than to use an array of one
-            values = [numpy.array(value, DEFAULT_FLOAT if kind.dtype == HALF else kind.dtype) for value in values]
+        if scalar.device.kind == "cpu":  # NumPy takes longer to convert a Python number than to use an array of one
+            dtype = DEFAULT_FLOAT if scalar.dtype == HALF else scalar.dtype
+            for place, value in enumerate(values):
+                kept = arrays.get(place)
+                if kept is None or kept[0] != value:
+                    kept = arrays[place] = value, numpy.array(value, dtype)
+                values[place] = kept[1]
         return values, {name: numbers[name] for name in self.rule.memory}
 
     def _hyper_now(self, counts: Counts, n: int) -> dict[str, float]:

@@ -123,10 +123,13 @@ class Learner:
 
     def _from_backward(self, n_samples: int | None) -> dict[Tensor, Tensor]:
         """``grad`` of each parameter that has one, checked."""
-        gradients = {p: p.grad for p in self._named.values() if p.grad is not None}
-        for p, g in gradients.items():
-            if getattr(g, "_kind", None) is not p._kind:
-                self._check("step: grad", p, g)
+        gradients = {}
+        for p in self._named.values():
+            g = p.grad
+            if g is not None:
+                if getattr(g, "_kind", None) is not p._kind:
+                    self._check("step: grad", p, g)
+                gradients[p] = g
         if n_samples is not None:
             self._require_samples("step", n_samples)
         elif gradients:
@@ -155,9 +158,11 @@ class Learner:
         raise NotImplementedError
 
     def _count(self, n: int | None, sweep_end: bool) -> None:
-        self.samples += int(n or 0)  # 2.0 samples are two
         self.minibatches += 1
-        self.sweeps += bool(sweep_end)
+        if n:
+            self.samples += int(n)  # 2.0 samples are two
+        if sweep_end:
+            self.sweeps += 1
 
     # --- checks ---
 
@@ -175,6 +180,8 @@ class Learner:
             )
 
     def _require_samples(self, method: str, n: Any) -> None:
+        if type(n) is int and n > 0:  # every update comes by here
+            return
         if callable(n):
             raise DtypeError(f"{self._name}.{method}: it takes no closure; call backward() of the loss before it.")
         if not is_number(n) or (isinstance(n, float | numpy.floating) and not n.is_integer()):

@@ -195,8 +195,13 @@ class Program:
         if ready is None:
             if len(self._ready) >= KEPT:
                 self._ready.clear()
-            ready = self._ready[kind] = self._prepare(kind, arrays[0])
-        ready(*arrays, *numbers)
+            with kind.device.guard():
+                ready = self._ready[kind] = self._prepare(kind, arrays[0])
+        if kind.device.kind != "gpu":
+            ready(*arrays, *numbers)
+        else:
+            with kind.device.guard():
+                ready(*arrays, *numbers)
 
     def _prepare(self, kind: Kind, like: Any) -> Callable:
         """What is called with arrays of this kind, which lie in memory like the first."""

@@ -1,5 +1,6 @@
 """An update rule, and the program that it becomes: the same numbers, in place, in blocks, and in C."""
 
+import contextlib
 import ctypes
 import inspect
 import math
@@ -218,17 +219,25 @@ def test_only_rules_with_a_mean_have_no_text_in_c(name):
 
 
 def test_a_device_with_kernels_gets_one_for_the_whole_update():
-    """The way to a GPU, with a namespace that notes what it is asked to compile."""
-    made = []
+    """The way to a GPU: a namespace that notes what it is asked to compile, and whether this GPU is the current one."""
+    made, current = [], []
 
     class ElementwiseKernel:
         def __init__(self, inputs, outputs, body, name):
             made.append((inputs, outputs, body, name))
 
         def __call__(self, *given):
+            assert current
             made.append(given)
 
-    place = type("Place", (), {"xp": type("Names", (), {"ElementwiseKernel": ElementwiseKernel})})()
+    @contextlib.contextmanager
+    def guard(place):
+        current.append(place)
+        yield
+        current.pop()
+
+    names = type("Names", (), {"ElementwiseKernel": ElementwiseKernel})
+    place = type("Place", (), {"xp": names, "kind": "gpu", "guard": guard})()
     kind = Kind((3,), numpy.dtype("float32"))
     kind.device = place
     program = program_of(rules.momentum)
@@ -303,7 +312,7 @@ def test_to_a_device_that_is_no_processor_a_large_array_goes_whole():
         counted = type(xp)(
             **{**vars(xp), "tanh": lambda *a, xp=xp, calls=calls, **o: calls.append(1) or xp.tanh(*a, **o)}
         )
-        other = type("Place", (), {"xp": counted, "kind": place.kind})()
+        other = type("Place", (), {"xp": counted, "kind": place.kind, "guard": lambda self: contextlib.nullcontext()})()
         kind = Kind((3 * BLOCK,), numpy.dtype("float32"))
         kind.device = other
         program.run(kind, [place.from_host(numpy.ones(3 * BLOCK, "float32")) for _ in range(2)], [])
