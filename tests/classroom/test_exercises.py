@@ -11,7 +11,7 @@ import pytest
 from classroom import program
 from classroom.catalogue import catalogue, exercises_of, used_by
 from classroom.course import COURSE_VARIABLE, Lesson, lessons
-from classroom.engine import check_answer, source_of
+from classroom.engine import check_answer, make_trials, run_here, source_of
 from classroom.lesson_check import check_lesson
 from classroom.spec import Exercise, Program
 from classroom.student import student_version
@@ -66,6 +66,18 @@ def test_every_misconception_gets_its_own_sentence(exercise: Exercise, judged_he
             verdict = judged_here(exercise, _as_cell(exercise, wrong), seed)
             assert (verdict.status, verdict.points) == (WRONG, 0), wrong.name
             assert (verdict.misconception, verdict.sentence) == (wrong.name, wrong.sentence)
+
+
+def test_a_misconception_stops_only_as_a_student_would(exercise: Exercise) -> None:
+    """Not by a mistake of ours, an unknown name or another signature: it would explain whatever else stops so."""
+    used = used_by(exercise)
+    arrays, trials = make_trials(exercise, used, 0, exercise.devices[0])
+    for wrong in exercise.wrong:
+        for result in run_here(exercise, used, source_of(exercise, wrong), arrays, trials, exercise.devices[0]):
+            if result.error:
+                kinds, message = {result.error["type"], *result.error["bases"]}, result.error["message"]
+                assert kinds.isdisjoint(("NameError", "ImportError")), (wrong.name, message)
+                assert not message.startswith((f"{exercise.name}()", f"{wrong.name}()")), (wrong.name, message)
 
 
 def test_the_right_and_the_wrong_words_are_among_those_to_choose_from(exercise: Exercise) -> None:
