@@ -62,12 +62,14 @@ def step_of(executor: kernel.Executor) -> Step:
     learned = [name for name, gradient in executor.grad_dict.items() if gradient is not None]
     learned.sort(key=lambda name: int(name[1:]))
     params, gradients = ([named[name] for name in learned] for named in (executor.arg_dict, executor.grad_dict))
+    for p, g in zip(params, gradients, strict=True):
+        p.requires_grad, p.grad = True, g  # which each backward pass writes anew
+    learner = kernel.SGD(params, lr=RATE)
 
     def step() -> list:
         executor.forward(is_train=True)
         executor.backward()
-        for p, g in zip(params, gradients, strict=True):
-            p.sub_(g, alpha=RATE)
+        learner.step()
         return params
 
     return step

@@ -81,7 +81,7 @@ def test_an_executor_reaches_the_parameters_of_the_eager_side(name, place):
     for _ in range(3):
         ours, theirs = graph(), eager()
     for p, q in zip(ours, theirs, strict=True):
-        assert p.cpu().numpy().tobytes() == q.detach().cpu().numpy().tobytes()
+        assert p.detach().cpu().numpy().tobytes() == q.detach().cpu().numpy().tobytes()
 
 
 @pytest.mark.parametrize("name", [name for name in GRAPH_TARGETS if name != "f 1024"])
