@@ -83,8 +83,8 @@ print(program.python, "\n")
 print(program.c)
 
 # %% [markdown]
-# Two, `s1` and `s2`, and all parameters share them. On a GPU the second text becomes *one* kernel, which reads and writes
-# every number once.
+# One, `s1`, and all parameters share it. On a GPU the second text becomes *one* kernel, which reads and writes every
+# number once.
 #
 # ## 2 · As an expression
 #

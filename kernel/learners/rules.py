@@ -119,7 +119,7 @@ class adagrad(Rule):
 
     def update(w, g, a, rate, inner_epsilon, epsilon):
         a = a + g * g
-        return w - rate * g / (sqrt(a + inner_epsilon) + epsilon), a
+        return w - rate * (g / (sqrt(a + inner_epsilon) + epsilon)), a
 
 
 class averaged_adagrad(Rule):
@@ -163,7 +163,7 @@ class rmsprop(Rule):
 
     def update(w, g, a, rate, alpha, fresh, epsilon):
         a = alpha * a + fresh * g * g
-        return w - rate * g / (sqrt(a) + epsilon), a
+        return w - rate * (g / (sqrt(a) + epsilon)), a
 
 
 class rmsprop_with_momentum(Rule):
@@ -352,7 +352,7 @@ class adam(Rule):
     def update(w, g, m, a, rate, momentum, gain, variance, fresh, epsilon):
         m = momentum * m + gain * g
         a = variance * a + fresh * g * g
-        return w - rate * m / (sqrt(a) + epsilon), m, a
+        return w - rate * (m / (sqrt(a) + epsilon)), m, a
 
 
 class amsgrad(Rule):
@@ -375,7 +375,7 @@ class amsgrad(Rule):
         m = momentum * m + gain * g
         a = variance * a + fresh * g * g
         highest = maximum(highest, a)
-        return w - rate * m / (sqrt(highest) + epsilon), m, a, highest
+        return w - rate * (m / (sqrt(highest) + epsilon)), m, a, highest
 
 
 class adamax(Rule):
@@ -399,7 +399,7 @@ class adamax(Rule):
     def update(w, g, m, a, rate, momentum, gain, variance, inner_epsilon, epsilon):
         m = momentum * m + gain * g
         a = maximum(variance * a, absolute(g) + inner_epsilon)
-        return w - rate * m / (a + epsilon), m, a
+        return w - rate * (m / (a + epsilon)), m, a
 
 
 class nadam(Rule):
