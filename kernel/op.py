@@ -92,10 +92,11 @@ class Kind(ArrayType):
         if found is None:
             if len(kinds) >= 8192:  # ever new shapes, as when slicing along: start afresh
                 kinds.clear()
-            found = kinds[shape, dtype] = Kind(shape, dtype)
+            found = Kind(shape, dtype)
             found.device = device
             found.direct = dtype.kind == "f" and device.kind != "gpu"
             found.scalar = Kind.of((), dtype, device) if shape else found
+            kinds[shape, dtype] = found  # now that it is whole: another thread may ask for it
         return found
 
 

@@ -125,7 +125,9 @@ class Mark:
 
 
 class Marks(Artist):
-    """Markers and words that move: a twelfth of the time that matplotlib takes for so many lines and texts.
+    """Markers and words, drawn in a twelfth of the time that matplotlib takes for so many lines and texts.
+
+    They are not clipped: who stands at the edge of the axes is seen whole, and names stand outside.
 
     >>> figure, axes = style.subplots(width=200, height=100)
     >>> marks = Marks(axes)
@@ -140,7 +142,7 @@ class Marks(Artist):
         self.shown: Sequence[Mark] = ()
 
     def draw(self, renderer: Any) -> None:
-        if not self.shown:
+        if not (self.get_visible() and self.shown):
             return
         context, point = renderer.new_gc(), renderer.points_to_pixels(1)
         places = self.axes.transData.transform([mark.place for mark in self.shown])
@@ -155,7 +157,8 @@ class Marks(Artist):
 class Arrow(Artist):
     """An arrow with a letter beside its tip, both with a rim of paper: a tenth of a `FancyArrowPatch` and its `Text`.
 
-    `begin`, `end` and `beside`, the middle of the letter, are places in the data of its axes.
+    `begin`, `end` and `beside`, the middle of the letter, are places in the data of its axes. The arrow ends where
+    these do, the letter does not; one without a length is not drawn.
     """
 
     def __init__(self, axes: Axes, colour: str, letter: str, size: float = 9.5) -> None:
@@ -167,27 +170,29 @@ class Arrow(Artist):
         self._colour = colour
 
     def draw(self, renderer: Any) -> None:
-        if not self.get_visible():
-            return
         begin, end, beside = self.axes.transData.transform([self.begin, self.end, self.beside])
         length, point = math.dist(begin, end), renderer.points_to_pixels(1)
+        if not (self.get_visible() and length):
+            return
         head = min(6.5 * point, length)
         along = np.array([0, length - head, length - head, length, length - head, length - head, 0, 0])
         across = np.array([0.9, 0.9, 3.5, 0, -3.5, -0.9, -0.9, 0.9]) * point
         ahead = (end - begin) / length
         corners = begin + np.outer(along, ahead) + np.outer(across, (-ahead[1], ahead[0]))
-        context = renderer.new_gc()
-        context.set_foreground(style.PAPER)
-        for outlines, there, fill in (
-            (Path(corners, closed=True), Affine2D(), self._colour),
-            (self._letter, Affine2D().scale(point).translate(*beside), style.INK),
+        for outlines, there, fill, rim_width, is_clipped in (
+            (Path(corners, closed=True), Affine2D(), self._colour, 1.5, True),
+            (self._letter, Affine2D().scale(point).translate(*beside), style.INK, 2.5, False),
         ):
+            context = renderer.new_gc()
+            if is_clipped:
+                self._set_gc_clip(context)
+            context.set_foreground(style.PAPER)
             # First the rim, half of which lies inside.
-            context.set_linewidth(1.5)
+            context.set_linewidth(rim_width)
             renderer.draw_path(context, outlines, there)
             context.set_linewidth(0)
             renderer.draw_path(context, outlines, there, _rgba(fill))
-        context.restore()
+            context.restore()
 
 
 @lru_cache(64)

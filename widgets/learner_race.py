@@ -204,19 +204,19 @@ class LearnerRace(Interactive):
         loss = np.clip(run.losses[now], shown.lowest, shown.highest)
         look, size = _LOOKS[name], 10 if name == state.chosen else 8
 
-        def mark(place: tuple[float, float], is_out: bool) -> Mark:
+        def standing(place: tuple[float, float], is_out: bool) -> Mark:
             colours = (style.PAPER, look["color"]) if is_out else (look["color"], style.PAPER)
             return Mark(marker(look["marker"], size), place, *colours, rim_width=1)
 
         is_above = bool(run.losses[now] > shown.highest)
-        return mark(tuple(inside), bool((inside != places[now]).any())), mark((now, loss), is_above)
+        return standing(tuple(inside), bool((inside != places[now]).any())), standing((now, loss), is_above)
 
     def _draw_curves(self, state: RaceState) -> None:
         """The losses, all and until now, and at their ends, kept apart, the learners' names."""
         shown, steps = SURFACES[state.surface], np.arange(STEPS + 1)
         losses = np.clip([state.runs[name].losses for name in state.shown], shown.lowest, 1e3 * shown.highest)
         curves = np.stack([np.broadcast_to(steps, losses.shape), losses], axis=-1)
-        # A run that was lost ends above all others.
+        # A run that was lost ends at the top, as does one that is above it.
         ends = np.minimum(np.nan_to_num(losses[:, -1], nan=math.inf), shown.highest)
         whole = shown.highest / shown.lowest
         levels = shown.lowest * whole ** np.array(
@@ -230,9 +230,9 @@ class LearnerRace(Interactive):
         for lines in (self._curves, self._whole, self._leads):
             lines.set_color([look["color"] for look in looks])
         self._names.shown = [
-            mark
+            each
             for name, look, level in zip(state.shown, looks, levels, strict=True)
-            for mark in (
+            for each in (
                 Mark(marker(look["marker"], 7), (STEPS + 6, level), look["color"]),
                 Mark(_word(state, name), (STEPS + 11, level)),
             )

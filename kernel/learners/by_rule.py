@@ -173,7 +173,7 @@ class RuleLearner(Learner):
         if self._lasting is None:
             self._settle()
         now = self._lasting.get((n, are_means)) or self._now(n or 1, are_means)
-        hyper, options, spread, program, made, values_at = now
+        hyper, options, spread, program, kept, values_at = now
         if hyper["rate"] == 0 and self.RESTS:
             self._count(n, sweep_end)  # or a rate that begins at 0 would never rise
             return False
@@ -193,7 +193,7 @@ class RuleLearner(Learner):
             key = (state.step, kind.scalar, *state.memory.values()) if self._asks_step else kind.scalar
             found = values_at.get(key)
             if found is None:
-                found = values_at[key] = self._values(program, kind.scalar, state, hyper, options, made)
+                found = values_at[key] = self._values(program, kind.scalar, state, hyper, options, kept)
             values, state.memory = found
             # A gradient that is the parameter itself, as some write a decay, must not change on the way.
             gradient = g._array if g._written is not p._written else g.clone()._array
@@ -206,18 +206,17 @@ class RuleLearner(Learner):
         return True
 
     def _settle(self) -> None:
-        """Find out whether anything depends on how far training is; what does not is computed once.
-
-        Numbers are computed for a dtype on a device, and serve parameters of all shapes.
-        """
+        """Find out whether anything depends on how far training is; what does not is computed once."""
         schedules = (self._rate, *self._schedules().values())
         self._is_steady = all(isinstance(schedule, Constant) for schedule in schedules)
-        counts = not self.rule.counts_for or any(self._hyper[name].limits != (0, 0) for name in self.rule.counts_for)
-        self._asks_step = ("step" in self.rule.asks and counts) or bool(self.rule.memory)
+        off = {name for name, schedule in self._hyper.items() if schedule.limits == (0, 0)}
+        steps_matter = not self.rule.steps_for or not off.issuperset(self.rule.steps_for)
+        self._asks_step = ("step" in self.rule.asks and steps_matter) or bool(self.rule.memory)
         self._lasting = {}
 
     def _now(self, n: int, are_means: bool) -> tuple[dict, dict, float, Program, dict, dict]:
-        """(hyperparameters, numbers of the options, spread of the noise, the program, see ``_values``, its numbers)."""
+        """(hyperparameters, numbers of the options, spread of the noise, the program, {} for what ``_values`` keeps,
+        {} for what it returns)."""
         counts = self.counts
         hyper = self._hyper_now(counts, n)
         options = self._options_now(counts, n, hyper["rate"], are_means)
@@ -255,22 +254,27 @@ class RuleLearner(Learner):
         return shrinking(self._clip_by, gradients, options["scale"], self._clip.now(self.counts) * samples)
 
     def _values(
-        self, program: Program, scalar: Kind, state: _State, hyper: dict, options: dict, made: dict
+        self, program: Program, scalar: Kind, state: _State, hyper: dict, options: dict, kept: dict
     ) -> tuple[list, dict]:
-        """(the numbers of the program, the next memory of the rule); ``made`` keeps what the next step needs again."""
-        if scalar not in made:
-            made[scalar] = self._derived(hyper, scalar.dtype), {}
-        derived, arrays = made[scalar]
+        """(the numbers of the program, the next memory of the rule), for parameters of any shape.
+
+        ``kept`` has, for each dtype on a device, what the next step needs again: what was derived from the
+        hyperparameters, and each number with its array.
+        """
+        if scalar not in kept:
+            kept[scalar] = self._derived(hyper, scalar.dtype), {}
+        derived, arrays = kept[scalar]
         known = {**derived, **state.memory, "step": state.step}
         numbers = self.rule.numbers(**{name: known[name] for name in self.rule.asks}) | options
         values = [numbers[name] for name in program.numbers]
         if scalar.device.kind == "cpu":  # NumPy takes longer to convert a Python number than to use an array of one
             dtype = DEFAULT_FLOAT if scalar.dtype == HALF else scalar.dtype
-            for place, value in enumerate(values):
-                kept = arrays.get(place)
-                if kept is None or kept[0] != value:
-                    kept = arrays[place] = value, numpy.array(value, dtype)
-                values[place] = kept[1]
+            for k, value in enumerate(values):
+                before, array = arrays.get(k, (None, None))
+                if before != value:
+                    array = numpy.array(value, dtype)
+                    arrays[k] = value, array
+                values[k] = array
         return values, {name: numbers[name] for name in self.rule.memory}
 
     def _hyper_now(self, counts: Counts, n: int) -> dict[str, float]:

@@ -258,13 +258,12 @@ class _Part:
 
     def run(self, given: Mapping[Node, Tensor]) -> None:
         kind = self._written[0]._kind
-        with kind.device.guard():
-            arrays = [
-                # A gradient that is the parameter itself must not change on the way.
-                given[node]._array.copy() if self._is_written(given.get(node)) else given.get(node, node.value)._array
-                for node in self._arrays
-            ]
-            self.program.run(kind, arrays, [given.get(node, node.value)._array for node in self._numbers])
+        arrays = [
+            # A gradient that is the parameter itself must not change on the way.
+            (given[node].clone() if self._is_written(given.get(node)) else given.get(node, node.value))._array
+            for node in self._arrays
+        ]
+        self.program.run(kind, arrays, [given.get(node, node.value)._array for node in self._numbers])
         for written in self._written:
             written._written[0] = next(serials)
 

@@ -31,9 +31,10 @@ class Rule:
     state     {name: what it begins with} of the arrays, shaped as the parameter, that it keeps from step to step
     memory    {name: what it begins with} of the plain numbers that it keeps; ``numbers`` returns their next values too
     numbers   ``numbers(rate, momentum, …)``: the numbers in the formula, from the hyperparameters and memory that it
-              names. It is called once for an update and computes in double precision.
+              names, in double precision. It depends on these alone, and is called when one of them has changed.
     update    ``update(w, g, …)``: the formula, of the parameter, the gradient, the state and the numbers, by name; it
               returns (new w, new states in the order of ``state``).
+    steps_for names of hyperparameters: while all of them are 0, ``numbers`` is the same at every ``step``
     ========= ==========================================================================================================
 
     >>> from kernel.learners.rules import momentum
@@ -46,12 +47,14 @@ class Rule:
     state: ClassVar[dict[str, float]] = {}
     memory: ClassVar[dict[str, float]] = {}
     asks: ClassVar[tuple[str, ...]]  # what ``numbers`` names
-    counts_for: ClassVar[tuple[str, ...]] = ()  # while all these are 0, the numbers are the same at every step
+    steps_for: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls) -> None:
         for name, value in list(vars(cls).items()):
             if isinstance(value, FunctionType):
                 setattr(cls, name, staticmethod(value))
+        if "numbers" in vars(cls) and "steps_for" not in vars(cls):  # what was said of other numbers
+            cls.steps_for = ()
         cls.asks = tuple(inspect.signature(cls.numbers).parameters)
 
     def __new__(cls, param: Any, grad: Any, state: Mapping[str, Any], hyper: Mapping[str, float]) -> tuple[Any, dict]:

@@ -66,7 +66,7 @@ class momentum(Rule):
     """
 
     state = {"v": 0.0}
-    counts_for = ("dampening",)
+    steps_for = ("dampening",)
 
     def numbers(rate, momentum, inside, dampening, step):
         return {"rate": rate, "momentum": momentum, "inside": inside * (1 - dampening if step > 1 else 1)}
@@ -112,7 +112,7 @@ class adagrad(Rule):
     """
 
     state = {"a": 0.0}
-    counts_for = ("rate_decay",)
+    steps_for = ("rate_decay",)
 
     def numbers(rate, inner_epsilon, epsilon, rate_decay, step):
         return {"rate": rate / (1 + (step - 1) * rate_decay), "inner_epsilon": inner_epsilon, "epsilon": epsilon}

@@ -12,7 +12,7 @@ import numpy
 import pytest
 
 import kernel
-from kernel.learners import Program, Rule, rules
+from kernel.learners import Program, Rule, RuleLearner, rules
 from kernel.learners.rule import BLOCK
 from kernel.op import Kind
 from kernel.xp import device
@@ -115,16 +115,47 @@ def steps(rule: type[Rule], shape: tuple, count: int = 4, dtype: str = "float32"
     return param, gradients, numbers, w, state
 
 
-@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.counts_for])
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.steps_for])
 def test_where_a_rule_need_not_count_steps_its_numbers_stay(name):
     rule = RULES[name]
 
     def at(step: int, **hyper: float) -> dict[str, float]:
         return rule.numbers(**{name: {**HYPER, **hyper, "step": step}[name] for name in rule.asks})
 
-    none = dict.fromkeys(rule.counts_for, 0)
+    none = dict.fromkeys(rule.steps_for, 0)
     assert at(1, **none) == at(2, **none) == at(99, **none)
     assert at(1) != at(2), "otherwise the step matters"
+
+
+def test_what_is_said_of_a_rules_numbers_is_not_said_of_those_of_a_subclass():
+    class slower(rules.momentum):
+        def numbers(rate, momentum, inside, step):
+            return {"rate": rate / step, "momentum": momentum, "inside": inside}
+
+    class the_same(rules.momentum):
+        pass
+
+    assert (slower.steps_for, the_same.steps_for) == ((), ("dampening",))
+    w = kernel.Parameter([0.0])
+    learner = RuleLearner([w], 1.0, slower, {"momentum": 0.0, "inside": 1.0}, means=True)
+    for _ in range(3):
+        w.grad = kernel.ones(1)
+        learner.step()
+    assert w.value == pytest.approx(-(1 + 1 / 2 + 1 / 3))
+
+
+def test_a_parameter_whose_first_gradient_comes_late_takes_it_whole():
+    """Dampening leaves out the first step of each parameter, also where another one is at its second."""
+    late = kernel.schedules.Steps([0.0, 0.5, 0.5], unit="minibatch")
+    for dampening in (0.5, late):
+        one, two = kernel.Parameter([0.0]), kernel.Parameter([0.0])
+        learner = kernel.SGD([one, two], lr=1.0, momentum=0.5, dampening=dampening)
+        one.grad = kernel.ones(1)
+        learner.step()
+        two.grad = kernel.ones(1)
+        learner.step()
+        # v = 1, then 0.5 + 0.5 · 1
+        assert (one.value, two.value) == (-2.0, -1.0)
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -224,6 +255,7 @@ def test_a_device_with_kernels_gets_one_for_the_whole_update():
 
     class ElementwiseKernel:
         def __init__(self, inputs, outputs, body, name):
+            assert current
             made.append((inputs, outputs, body, name))
 
         def __call__(self, *given):
@@ -247,6 +279,35 @@ def test_a_device_with_kernels_gets_one_for_the_whole_update():
     assert (inputs, outputs) == ("T x_g, T x_rate, T x_momentum, T x_inside", "T x_w, T x_v")
     assert body == program.c
     assert calls == [("g", 0.1, 0.9, 1.0, "w", "v")] * 2  # one launch for each update
+
+
+def test_scratch_of_a_rule_without_a_kernel_lies_on_the_gpu_of_its_arrays():
+    """Rules with a mean go call by call: their scratch arrays are made, and their calls, where this GPU is current."""
+    current, calls = [], []
+
+    @contextlib.contextmanager
+    def guard(place):
+        current.append(place)
+        yield
+        current.pop()
+
+    def noting(function):
+        def call(*given, **options):
+            assert current
+            calls.append(function)
+            return function(*given, **options)
+
+        return call
+
+    names = vars(CPU.xp) | {name: noting(getattr(CPU.xp, name)) for name in ("empty", "multiply", "sqrt", "subtract")}
+    place = type("Place", (), {"xp": type(CPU.xp)(**names), "kind": "gpu", "guard": guard})()
+    kind = Kind((3,), numpy.dtype("float32"))
+    kind.device = place
+    param, [gradient], [values], w, _ = steps(rules.averaged_adagrad, (3,), count=1)
+    program = program_of(rules.averaged_adagrad)
+    program.run(kind, [param, gradient, numpy.zeros_like(param)], [values[name] for name in program.numbers])
+    numpy.testing.assert_array_equal(param, w.numpy())
+    assert {numpy.empty, numpy.multiply, numpy.sqrt, numpy.subtract} <= set(calls)
 
 
 LEARNERS = {

@@ -827,11 +827,16 @@ def test_a_warm_up_counts_as_what_comes_then():
 
 
 def test_schedules_are_equal_when_their_arguments_are():
-    steps = kernel.schedules.Steps([0.1, 0.2], epoch_size=10)
-    assert steps == kernel.schedules.Steps((0.1, 0.2), epoch_size=10) and hash(steps) == hash(copy.copy(steps))
-    assert steps != kernel.schedules.Steps([0.1, 0.2], epoch_size=11) and steps != steps.meant_for(1)
-    assert steps != kernel.schedules.Steps([0.1, 0.3], epoch_size=10)
+    steps = schedules.Steps([0.1, 0.2], epoch_size=10)
+    assert steps == schedules.Steps((0.1, 0.2), epoch_size=10) and hash(steps) == hash(copy.copy(steps))
+    assert steps != schedules.Steps([0.1, 0.2], epoch_size=11) and steps != steps.meant_for(1)
+    assert steps != schedules.Steps([0.1, 0.3], epoch_size=10)
     assert schedules.Exponential(0.1, 0.5) != schedules.Cosine(0.1, 0.5) and steps != 0.1
-    assert len({kernel.schedules.Plateau(0.1), kernel.schedules.Plateau(0.1), kernel.schedules.Plateau(0.2)}) == 2
+    assert len({schedules.Plateau(0.1), schedules.Plateau(0.1), schedules.Plateau(0.2)}) == 2
+    reported = schedules.Plateau(0.1, patience=0)
+    assert not reported.report(1.0) and reported.report(2.0)
+    assert reported == schedules.Plateau(0.1, patience=0), "what it remembers is no argument"
+    assert schedules.TimeConstant([9], minibatch_size=1) != schedules.Steps([9], minibatch_size=1)
+    assert steps.__eq__(0.1) is NotImplemented
     with pytest.raises(dataclasses.FrozenInstanceError):
         steps.epoch_size = 20

@@ -138,5 +138,12 @@ def test_an_arrow_goes_from_where_it_begins_to_where_it_ends(plane):
     assert abs(np.median(height - red[:, 0]) - (box.y0 + 0.5 * box.height)) <= 2
     tallest = np.bincount(red[:, 1]).argmax()
     assert tallest > places[1] - 25, "its head is at its end"
+    arrow.end = np.array([1.3, 0.5])
+    across = np.argwhere((pixels(canvas.png())[..., 0] > 150) & (pixels(canvas.png())[..., 2] < 100))[:, 1]
+    assert abs(across.max() - box.x1) <= 1, "it ends with the axes"
+    blank = pixels(Canvas(figure, []).png())
+    arrow.end = arrow.begin
+    assert (pixels(canvas.png()) == blank).all(), "without a length there is none"
+    arrow.end = np.array([0.7, 0.5])
     arrow.set_visible(False)
-    assert (pixels(canvas.png()) == pixels(Canvas(figure, []).png())).all()
+    assert (pixels(canvas.png()) == blank).all()
