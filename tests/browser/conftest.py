@@ -312,7 +312,19 @@ class Notebook:
                 return document.querySelector('.jp-Notebook .jp-WindowedPanel-outer').scrollHeight + 200;
             }"""
         )
-        self.page.set_viewport_size({"width": before["width"], "height": height})
+        below = 1
+        while below > 0:
+            self.page.set_viewport_size({"width": before["width"], "height": height})
+            # JupyterLab lays out a cell when it first comes into sight: the notebook may have grown.
+            below = self.page.evaluate(
+                """async () => {
+                    for (let time = 0; time < 3; time++)
+                        await new Promise(painted => requestAnimationFrame(() => requestAnimationFrame(painted)));
+                    const last = [...document.querySelectorAll('.jp-Notebook .jp-Cell')].at(-1);
+                    return Math.ceil(last.getBoundingClientRect().bottom - innerHeight);
+                }"""
+            )
+            height += below + 200
         ours = {"include": [[".jp-MarkdownOutput"], [".jp-OutputArea-output"]]}
         options = {
             "resultTypes": ["violations", "passes"],
