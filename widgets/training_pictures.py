@@ -123,23 +123,25 @@ class Zones:
 class Digits:
     """Some digits held out, and below them what each run reads: what is wrong stands in a box."""
 
-    # How many digits, and how wide the names beside them are, in digits.
-    COUNT, NAMES = 8, 4.4
+    # How many digits; how wide the names beside them are, and how high all rows may be, in digits.
+    COUNT, NAMES, ROWS = 8, 4.4, 7.6
 
     def __init__(self, runs: Sequence[Run], data: Data) -> None:
         figure, axes = style.subplots(width=WIDTH, height=HEIGHT)
         self._runs = runs
+        self._apart = min(1.5, self.ROWS / len(runs))
         chosen = _hard(data)[::5][: self.COUNT]
         self._inputs, self._labels = data.held_inputs[chosen], data.held_labels[chosen]
         axes.set_title("Digits held out, and what is read")
         axes.axis("off")
         for column, pixels in enumerate(self._inputs):
-            place = (column + 0.04, column + 0.96, 0.1, -0.9)
-            axes.imshow(pixels.reshape(8, 8), cmap="Greys", extent=place, aspect="auto")
+            place = (column + 0.04, column + 0.96, 0.46, -0.46)
+            axes.imshow(pixels.reshape(8, 8), cmap="Greys", extent=place)
         self._names = []
         for row, run in enumerate(runs, start=1):
-            axes.plot([0.2 - self.NAMES], [row], **{**style.series(run.look), "markersize": 7})
-            self._names.append(axes.text(0.55 - self.NAMES, row, "", fontsize=9, va="center"))
+            height = row * self._apart
+            axes.plot([0.2 - self.NAMES], [height], **{**style.series(run.look), "markersize": 7, "clip_on": False})
+            self._names.append(axes.text(0.55 - self.NAMES, height, "", fontsize=9, va="center"))
         # A marker for each of the ten digits: quicker than that many texts.
         self._read = [
             axes.plot([], [], linestyle="none", marker=f"${digit}$", color=style.INK, markersize=10, mew=0.3)[0]
@@ -147,7 +149,8 @@ class Digits:
         ]
         (self._wrong,) = axes.plot([], [], "s", color=style.VERMILLION, fillstyle="none", markersize=18, mew=1.5)
         # Last, as each image moves them.
-        axes.set(xlim=(-self.NAMES, self.COUNT), ylim=(max(len(runs), 4) + 0.7, -1))
+        foot = max(len(runs), 4) * self._apart + 0.7
+        axes.set(xlim=(-self.NAMES, self.COUNT), ylim=(foot, -0.7), aspect="equal", anchor="N")
         self._canvas = Canvas(figure, [*self._names, *self._read, self._wrong])
 
     def png(self, frame: Frame) -> bytes:
@@ -160,10 +163,9 @@ class Digits:
             name.set_text(_score(self._runs[number], frame.right[number, -1]))
         return self._canvas.png()
 
-    @staticmethod
-    def _place(marks: Line2D, there: np.ndarray) -> None:
+    def _place(self, marks: Line2D, there: np.ndarray) -> None:
         rows, columns = np.nonzero(there)
-        marks.set_data(columns + 0.5, rows + 1)
+        marks.set_data(columns + 0.5, (rows + 1) * self._apart)
 
 
 def _score(run: Run, right: float) -> str:

@@ -257,3 +257,18 @@ def test_sentences_have_no_numbers_with_too_many_digits():
     training.advance(20)
     told = training.summary().partition(" (Controls")[0] + repr(training.table(training._state()))
     assert not re.search(r"\d\.\d{5}", told)
+
+
+@pytest.mark.parametrize("count", [1, 3, len(LEARNERS)])
+def test_digits_are_square_and_no_row_overlaps_another(count):
+    widget = LiveTraining(data="digits")
+    widget.set(learners=tuple(LEARNERS)[:count])
+    widget.advance(1)
+    _, answers = widget._pictures
+    axes = answers._wrong.axes
+    boxes = [image.get_window_extent() for image in axes.images]
+    assert len(boxes) == answers.COUNT
+    for box in boxes:
+        assert box.width == pytest.approx(box.height, rel=0.02)
+    rows = axes.transData.transform([(0, row * answers._apart) for row in range(count + 1)])[:, 1]
+    assert (-np.diff(rows) >= boxes[0].height).all() and rows[-1] > axes.bbox.y0
