@@ -32,12 +32,16 @@ Two pictures side by side are two figures, each with its Canvas, 368 pixels wide
 stand one below the other where 752 pixels are not to be had (a page of 900 pixels leaves 464). A Pointer says on which
 of them its axes are: Pointer(axes, x="step", picture=1). A single figure shrinks: not too much in it.
 
+What the next press of a number's key will ask for is drawn ahead, while the kernel has nothing else to do. So the
+functions go by what they are given alone, and whoever moves on with the keyboard waits for the page only.
+
 ipykernel calls us back in a thread of its own. So nothing here uses pyplot, and a widget's functions must not lean on
 what belongs to the main thread (a context variable such as no_grad, a current device).
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import html
 import io
@@ -47,15 +51,16 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import ipywidgets
+import numpy as np
 from matplotlib.axes import Axes
 
 from widgets import style
 from widgets.canvas import Canvas, pixel_ratio
 from widgets.canvas import lock as _lock
-from widgets.controls import Checkbox, Choice, Control, Number, Player, Several, Slider, Text
+from widgets.controls import Checkbox, Choice, Control, Number, NumberRow, Player, Several, Slider, Text
 from widgets.figure import Picture, figure_html, image_html
 
 __all__ = [
@@ -115,14 +120,21 @@ class Pointer:
     # Which, where there are several.
     picture: int = 0
 
+    def __post_init__(self) -> None:
+        # Now: the axes may soon have those of a picture that nobody sees yet.
+        object.__setattr__(self, "_limits", (self.axes.get_xlim(), self.axes.get_ylim()))
+
     def at(self, across: float, up: float) -> dict[str, float]:
         """The controls' values at a place, given as fractions of the axes' width and height; any scale will do."""
-        place = self.axes.transAxes.transform((across, up))
-        return {
-            name: float(value)
-            for name, value in zip((self.x, self.y), self.axes.transData.inverted().transform(place), strict=True)
-            if name is not None
-        }
+        found = {}
+        for name, share, axis, limits in zip(
+            (self.x, self.y), (across, up), (self.axes.xaxis, self.axes.yaxis), self._limits, strict=True
+        ):
+            if name is not None:
+                scale = axis.get_transform()
+                low, high = scale.transform(np.array(limits))
+                found[name] = float(scale.inverted().transform(np.array([low + share * (high - low)]))[0])
+        return found
 
     def box(self) -> list[Any]:
         """Which picture, the axes' left, top, right and bottom as fractions of it, and the mouse's shape there."""
@@ -130,6 +142,25 @@ class Pointer:
         cursor = "crosshair" if self.x and self.y else "ew-resize" if self.x else "ns-resize"
         edges = (box.x0, 1 - box.y1, box.x1, 1 - box.y0)
         return [self.picture, *(round(float(edge), 5) for edge in edges), cursor]
+
+
+class _Seen(NamedTuple):
+    """All that is seen of a state."""
+
+    picture: Picture
+    alt: str
+    status: str
+    details: str
+    formula: str
+    table: Table | None
+    code: str
+    pointers: Sequence[Pointer]
+    # Of each pointer.
+    boxes: list[list[Any]]
+
+
+# Seconds: a key that is held down and a handle that is dragged ask for the next picture sooner than that.
+_BEFORE_LOOKING_AHEAD = 0.03
 
 
 class _ThisThread(io.TextIOBase):
@@ -289,6 +320,13 @@ class Interactive:
         self._held = False
         self._moved: Collection[str] = ()
         self._shown: tuple[Picture, str, str] | None = None
+        # The controls and what will be seen of them, if a number moves on as it just has, and what was printed for it.
+        self._foreseen: tuple[dict[str, Any], _Seen, str] | None = None
+        try:
+            # The kernel's: cells run in it, controls do not.
+            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+        except RuntimeError:
+            self._loop = None
         self._show()
         for field in self._fields.values():
             field.observe(self._changed, names="value")
@@ -338,10 +376,12 @@ class Interactive:
         with _lock:
             if self._held:
                 return
-            self._moved = [name for name, field in self._fields.items() if field is change["owner"]]
+            name = next(name for name, field in self._fields.items() if field is change["owner"])
+            self._moved = [name]
             # A refused value is an answer, not an accident: the box shows it and the student goes on.
             with contextlib.suppress(ValueError):
                 self._show()
+                self._look_ahead(name)
 
     def _press(self, action: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         with _lock, contextlib.suppress(ValueError):
@@ -384,32 +424,59 @@ class Interactive:
         with _lock, _drawn_for(int(self._pixels.value)), _prints() as printed:
             try:
                 self._let_follow()
-                state = self._state()
-                picture, alt, status = self.picture(state), self.alt(state), self.status(state)
-                details, formula = self.details(state), self.formula(state)
-                table, code = self.table(state), self.code(state)
-                pointers = self.pointers(state)
+                foreseen, self._foreseen = self._foreseen, None
+                if foreseen and foreseen[0] == self.values:
+                    _, seen, told = foreseen
+                    print(told, end="")
+                else:
+                    seen = self._look_at(self._state())
             except Exception as error:
                 # An exception in a callback never reaches the cell: show it first, then raise it for caller and log.
                 self._fail(error, printed.text())
                 raise
             self._tell("", printed.text())
             self._picture.remove_class("gradschool-stale")
-            image = image_html(picture, alt)
-            if pointers:
-                boxes = html.escape(json.dumps([pointer.box() for pointer in pointers]), quote=True)
+            image = image_html(seen.picture, seen.alt)
+            if seen.boxes:
+                boxes = html.escape(json.dumps(seen.boxes), quote=True)
                 image = f'<div data-pointers="{boxes}">{image}</div>'
-            self._pointers = pointers
+            self._pointers = seen.pointers
             self._picture.value = image
-            self._say(status)
-            self._details.value = "".join(f"<p>{html.escape(line)}</p>" for line in details.splitlines())
-            self._fill(self._formula, formula)
-            self._fill(self._table, _table_html(table) if table else "")
-            self._fill(self._code, f"<pre>{html.escape(code)}</pre>" if code else "")
+            self._say(seen.status)
+            self._details.value = "".join(f"<p>{html.escape(line)}</p>" for line in seen.details.splitlines())
+            self._fill(self._formula, seen.formula)
+            self._fill(self._table, _table_html(seen.table) if seen.table else "")
+            self._fill(self._code, f"<pre>{html.escape(seen.code)}</pre>" if seen.code else "")
             unused = self.unused(self.values)
             for name, row in self._places.items():
                 row.layout.display = "none" if name in unused else None
-            self._shown = picture, alt, status
+            self._shown = seen[:3]
+
+    def _look_at(self, state: Any) -> _Seen:
+        picture, pointers = self.picture(state), self.pointers(state)
+        return _Seen(
+            *(picture, self.alt(state), self.status(state), self.details(state), self.formula(state)),
+            *(self.table(state), self.code(state), pointers, [pointer.box() for pointer in pointers]),
+        )
+
+    def _look_ahead(self, moved: str) -> None:
+        """Whoever has pressed a key of a number may press it again: the next picture is drawn while nobody waits."""
+        row = self._places[moved]
+        if self._loop and isinstance(row, NumberRow) and row.further is not None:
+            values = {**self.values, moved: row.further}
+            values |= self.follow(moved, values)
+            self._loop.call_soon_threadsafe(
+                self._loop.call_later, _BEFORE_LOOKING_AHEAD, self._foresee, values, self._shown
+            )
+
+    def _foresee(self, values: dict[str, Any], shown: tuple[Picture, str, str]) -> None:
+        with _lock:
+            if self._shown is not shown:
+                return  # The controls have moved again.
+            # What is refused is told when it is asked for.
+            with _drawn_for(int(self._pixels.value)), _prints() as printed, contextlib.suppress(ValueError):
+                seen = self._look_at(self.state(**values))
+                self._foreseen = values, seen, printed.text()
 
     # What a widget whose state has more to it than the controls does otherwise (`widgets.live`).
 
@@ -446,14 +513,13 @@ class Interactive:
 
     def summary(self) -> str:
         """The widget in words: its title, its sentence, its controls."""
-        _, _, status = self._shown
         # A list says the chosen option's name, which its value (an index, say) need not tell.
         said = {name: getattr(field, "label", field.value) for name, field in self._fields.items()}
         controls = ", ".join(
             f"{self._controls[name].label} = {(' + '.join(value) or 'none') if isinstance(value, tuple) else value}"
             for name, value in said.items()
         )
-        return f"{self.title}. {status} (Controls: {controls}.)"
+        return f"{self.title}. {self._shown[2]} (Controls: {controls}.)"
 
     def __repr__(self) -> str:
         return self.summary()

@@ -21,6 +21,12 @@ def _decimals(number: float) -> int:
     return len(f"{number:.10f}".rstrip("0").partition(".")[2])
 
 
+class NumberRow(ipywidgets.HBox):
+    """A number's field, and its slider if it has one. `further` is where it comes to if it moves on as it just has."""
+
+    further: float | None = None
+
+
 @dataclass(frozen=True)
 class Number:
     """A number between two limits, in a field. Whole if all four numbers are."""
@@ -55,9 +61,25 @@ class Number:
         field.add_class("gradschool-number")
         return field
 
+    def _beyond(self, before: float, now: float) -> float:
+        return 2 * now - before
+
+    def _moves_on(self, row: NumberRow, moved: ipywidgets.Widget, field: ipywidgets.Widget) -> None:
+        """Let the row tell where it comes to, by what moves it."""
+
+        def look(change: Any) -> None:
+            before, now = change["old"], change["new"]
+            end, further = field.max if now > before else field.min, self._beyond(before, now)
+            further = end if (further - end) * (now - before) >= 0 else self.nearest(further)
+            row.further = None if _same(further, self.nearest(now)) else further
+
+        moved.observe(look, names="value")
+
     def build(self, label: dict[str, str]) -> Built:
         field = self._field(label)
-        return field, ipywidgets.HBox([field])
+        row = NumberRow([field])
+        self._moves_on(row, field, field)
+        return field, row
 
 
 @dataclass(frozen=True)
@@ -79,6 +101,9 @@ class Slider(Number):
         """How many of the slider's steps lie between two values."""
         return abs(math.log(one / other, self.step) if self.logarithmic else (one - other) / self.step)
 
+    def _beyond(self, before: float, now: float) -> float:
+        return now * now / before if self.logarithmic else super()._beyond(before, now)
+
     def _slider(self) -> ipywidgets.Widget:
         options = {"readout": False, "layout": {"width": "auto", "flex": "1 1 80px", "margin": "2px 12px"}}
         if not self.logarithmic:
@@ -88,6 +113,9 @@ class Slider(Number):
 
     def build(self, label: dict[str, str]) -> Built:
         field, slider = self._field(label), self._slider()
+
+        row = NumberRow([field, slider], layout={"align_items": "center", "width": "100%"})
+        self._moves_on(row, slider, field)
 
         # A browser's slider says 1.0999999999999996 for 1.1: the field gets the number that is meant. The slider gets
         # what is typed, but no echo of its own value, which would pull the handle back while it is dragged. And what
@@ -107,7 +135,6 @@ class Slider(Number):
         scale = math.log10 if self.logarithmic else None
         ipywidgets.dlink((field, "min"), (slider, "min"), scale)
         ipywidgets.dlink((field, "max"), (slider, "max"), scale)
-        row = ipywidgets.HBox([field, slider], layout={"align_items": "center", "width": "100%"})
         row.add_class("gradschool-slider")
         if self.logarithmic:
             row.add_class("gradschool-logarithmic")

@@ -105,11 +105,6 @@ class Live(Interactive):
         step.on_click(lambda _: self._pressed(self.step))
         stop.on_click(lambda _: self._pressed(self.stop))
         self._bar.children = (self._go, step, stop, *self._bar.children, self._progress)
-        try:
-            # The kernel's: cells run in it, buttons do not.
-            self._loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
-        except RuntimeError:
-            self._loop = None
 
     # What the buttons say is wanted.
 
@@ -270,6 +265,9 @@ class Live(Interactive):
             self._progress.value = (
                 f'<progress value="{step}" max="{steps}" aria-label="progress"></progress> {html.escape(words)}'
             )
+
+    def _look_ahead(self, moved: str) -> None:
+        """What is seen next hangs on the training, too."""
 
     def _say(self, status: str) -> None:
         now = time.monotonic()

@@ -165,6 +165,8 @@ class ComposerState:
     others: np.ndarray
     # The update that is looked at.
     at: int
+    # Whether the line was typed, and not written by the controls.
+    is_typed: bool = False
 
     @property
     def meaning(self) -> str:
@@ -312,7 +314,8 @@ class ScheduleComposer(Interactive):
 
     def state(self, line: str, sizes: str, sweep: int, sweeps: int, at: int, **built: Any) -> ComposerState:
         """The line is all that counts: the other controls only write it."""
-        return schedule_state(line, sizes, sweep, sweeps, at)
+        state = schedule_state(line, sizes, sweep, sweeps, at)
+        return dataclasses.replace(state, is_typed=built["shape"] == AS_TYPED)
 
     def _draw_axes(self) -> None:
         pairs = [style.subplots(2, width=352, height=350, sharex=True)[1] for _ in range(2)]
@@ -402,7 +405,7 @@ class ScheduleComposer(Interactive):
             f"Rate {state.rates[at]:.4g}, step per sample {state.steps[at]:.4g}, "
             f"added up before it {state.totals[at]:.4g}"
         )
-        if self.values["shape"] == AS_TYPED:
+        if state.is_typed:
             told += "\nThe line was typed: choose a shape, and rate, units, factor and epoch_size write it again."
         return told
 

@@ -152,6 +152,30 @@ def test_a_slider_reaches_limits_that_are_no_step():
     assert field.value == 1.0
 
 
+@pytest.mark.parametrize(
+    "control, moves, further",
+    [
+        (Slider("step", 5, 0, 10, 1), [6], 7),
+        (Slider("step", 5, 0, 10, 1), [9], 10),  # by four, and no further than the end
+        (Slider("step", 5, 0, 10, 1), [10], None),
+        (Slider("step", 5, 0, 10, 1), [6, 5, 4], 3),
+        (Slider("share", 0.5, 0.0, 1.0, 0.1), [0.6000000000000001], 0.7),
+        (Slider("share", 0.0, 0.0, 0.25, 0.1), [0.1, 0.2], 0.25),
+        # The slider stands at 60.5 and 66.55 where the field says 60 and 67.
+        (Slider("condition", 50.0, 1.0, 1000.0, 1.1, logarithmic=True), [55.0, 60.5, 66.55], 73.0),
+        (Slider("condition", 50.0, 1.0, 1000.0, 1.1, logarithmic=True), [45.4545454545], 41.0),
+        (Slider("condition", 900.0, 1.0, 1000.0, 1.1, logarithmic=True), [990.0], 1000.0),
+        (Number("half-life", 1.0, 0.0, 9.0, 0.5), [1.5], 2.0),
+    ],
+)
+def test_a_number_tells_where_it_comes_to_if_it_goes_on(control, moves, further):
+    _, row = control.build({})
+    assert row.further is None
+    for value in moves:
+        row.children[-1].value = value
+    assert row.further == further
+
+
 def test_a_number_has_limits_and_no_slider(widget):
     field = widget._fields["start"]
     field.value = 7

@@ -154,6 +154,15 @@ async def test_a_control_of_the_view_leaves_the_training_alone(widget):
 
 
 @in_a_loop
+async def test_nothing_is_trained_before_it_is_asked_for(widget):
+    widget._fields["rate"].value = 2
+    await asyncio.sleep(0.15)
+    assert widget._foreseen is None
+    widget.advance(3)
+    assert shown(widget) == "6"
+
+
+@in_a_loop
 async def test_reset_goes_back_to_the_start(widget):
     widget.start()
     await until(lambda: widget.frame.step > 0)
