@@ -86,7 +86,8 @@ class Number:
 class Slider(Number):
     """A number with a slider, and beside it the field that names it.
 
-    A logarithmic slider moves by factors: `step` is the factor, and what it gives is rounded to two digits.
+    A logarithmic slider moves by factors: `step` is the factor, and what it gives is rounded to two digits,
+    or to three where the factor is below 1.1: each step is to give another number.
 
     >>> Slider("rate", 0.1, 1e-4, 10.0, 10**0.05, logarithmic=True).nearest(0.033333)
     0.033
@@ -95,7 +96,7 @@ class Slider(Number):
     logarithmic: bool = False
 
     def nearest(self, value: float) -> float:
-        return float(f"{value:.2g}") if self.logarithmic else super().nearest(value)
+        return float(f"{value:.{2 if self.step >= 1.1 else 3}g}") if self.logarithmic else super().nearest(value)
 
     def _steps(self, one: float, other: float) -> float:
         """How many of the slider's steps lie between two values."""

@@ -209,13 +209,15 @@ def schedule_state(line: str, sizes: str = "32", sweep: int = 1024, sweeps: int 
         at: the sample that is looked at.
 
     Raises:
-        ValueError: a text makes no schedule, or there is too much to draw.
+        ValueError: a text makes no schedule, a sweep has no samples, or there is too much to draw.
 
     >>> state = schedule_state('learning_rate_schedule([0.5, 0.25], "sample", 64)', "[32, 64]", 64, 2)
     >>> state.sizes.tolist(), state.rates.tolist(), state.totals.tolist()
     ([32, 32, 64], [16.0, 16.0, 16.0], [0.0, 16.0, 32.0, 48.0])
     """
     schedule, size = read_rate(line), read_sizes(sizes)
+    if sweep < 1:
+        raise ValueError("A sweep through no samples makes no update; give a sweep size of at least 1.")
     seen, updates = Counts(), []
     try:
         while seen.sweeps < sweeps:
@@ -281,7 +283,8 @@ class ScheduleComposer(Interactive):
             "epoch_size": Number("epoch_size", built["epoch_size"], 0, 10**6, 64),
             "per": Choice("meant per", built["per"], [*MEANINGS, AS_TYPED]),
             "sizes": Text("minibatch", self._sizes),
-            "sweep": Number("sweep size", start.sweep, 1, 10**6, 64),
+            # From 0: a browser counts the steps of its arrow keys from the minimum.
+            "sweep": Number("sweep size", start.sweep, 0, 10**6, 64),
             "sweeps": Number("sweeps", start.sweeps, 1, 100, 1),
             "at": Number("look at", 0, 0, 10**8, 256),
             "line": Line("line", self._line),

@@ -118,11 +118,18 @@ def test_time_from_key_press_to_picture(composer, capsys):
     composer.wait_for_status("Meant per sample")
     composer.control("shape").select_option(label="cosine")
     composer.wait_for_status("0.4 along a cosine to 0")
-    for label, key in (("rate", "ArrowLeft"), ("over units", "ArrowRight")):
-        milliseconds = composer.milliseconds(composer.slider(label), key, presses=12)
+    size = composer.control("sweep size")
+    samples = int(size.input_value())
+    for label, control, key in (
+        ("rate", composer.slider("rate"), "ArrowLeft"),
+        ("over units", composer.slider("over units"), "ArrowRight"),
+        ("sweep size", size, "ArrowUp"),
+    ):
+        milliseconds = composer.milliseconds(control, key, presses=12)
         with capsys.disabled():
             print(f"\nschedule composer, {label}: median key press to new picture {milliseconds:.0f} ms (aim: 100)")
         assert milliseconds > 0
+    assert int(size.input_value()) == samples + 12 * 64
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])

@@ -135,6 +135,19 @@ def test_a_logarithmic_slider_moves_by_factors(widget):
     assert (field.value, math.log10(slider.value)) == (1e-4, pytest.approx(-4))
 
 
+@pytest.mark.parametrize("factor", [1.03, 1.05, 1.1, 10**0.05, 1.25, 2.0])
+@pytest.mark.parametrize("begin, way", [(0.01, 1), (10.0, -1)])
+def test_each_step_of_a_logarithmic_slider_gives_another_number(factor, begin, way):
+    field, row = Slider("rate", begin, 0.01, 10.0, factor, logarithmic=True).build({})
+    given, place = [field.value], begin * factor**way
+    while 0.01 <= place <= 10.0:
+        row.children[-1].value = place
+        given.append(field.value)
+        place *= factor**way
+    assert len(set(given)) == len(given) > 9
+    assert given == sorted(given)[::way]
+
+
 def test_what_is_typed_between_two_steps_stays(widget):
     (slider,) = inside(widget.widget, ipywidgets.FloatLogSlider)
     widget.set(rate=0.0333)

@@ -121,10 +121,15 @@ def test_the_list_of_the_learners_seed_counts_samples():
         ("0.1", "1", f"More than {MOST_UPDATES} updates"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_sentence(line, sizes, sentence):
+def test_what_is_wrong_with_a_line_is_said_in_a_sentence(line, sizes, sentence):
     with pytest.raises(ValueError, match=sentence) as raised:
         schedule_state(line, sizes, sweep=9000, sweeps=9)
     assert str(raised.value)[-1] in ".?"
+
+
+def test_a_sweep_has_samples():
+    with pytest.raises(ValueError, match="give a sweep size of at least 1"):
+        schedule_state("0.1", sweep=0)
 
 
 def test_the_most_that_is_drawn_is_drawn():
