@@ -395,6 +395,7 @@ class MomentumForms(Interactive):
             ["chosen", "other gain, same rate", "fastest"],
             **key,
             ncols=3,
+            markerscale=0.8,
             bbox_to_anchor=(-0.24, -0.13),
         )
 

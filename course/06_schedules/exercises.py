@@ -127,10 +127,10 @@ check("counted_in_minibatches")
 # %% [markdown]
 # ## 5 · Find the bug: a zero (1 point)
 #
-# The tutorial of section 3 gives these lists, of which each entry holds for one sweep:
+# The tutorial of section 3 gives these lists, of which each entry holds for one sweep; the rates are per sample:
 #
 # ```python
-# rates = [0.001] * 12 + [0.0005] * 6 + [0.00025] * 6  # and so on; per sample
+# rates = [0.001] * 12 + [0.0005] * 6 + [0.00025] * 6  # and so on
 # sizes = [256] * 6 + [512] * 9 + [1024] * 7  # and so on
 # ```
 #

@@ -155,7 +155,7 @@ check("nesterov_step")
 
 # %% nbgrader={"grade": false, "grade_id": "fastest", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def fastest(smallest, largest):
-    """(rate, momentum) of the fastest heavy ball on curvatures from smallest to largest."""
+    """(rate, momentum) of the fastest heavy ball on these curvatures."""
     ### BEGIN SOLUTION
     root = math.sqrt(largest / smallest)
     momentum = ((root - 1) / (root + 1)) ** 2

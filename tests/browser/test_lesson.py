@@ -61,12 +61,13 @@ def test_every_other_lesson_runs_and_axe_has_no_serious_finding(notebook, name):
 
 
 @pytest.mark.parametrize("name", [lesson.name for lesson in LESSONS])
-def test_nothing_of_a_lesson_is_cut_off_in_a_narrow_window(notebook, name):
+@pytest.mark.parametrize("file", ["lesson", "exercises"])
+def test_nothing_of_a_lesson_is_cut_off_in_a_narrow_window(notebook, name, file):
     notebook.page.set_viewport_size({"width": 900, "height": 900})
-    notebook.open(f"{name}/lesson.ipynb")
+    notebook.open(f"{name}/{file}.ipynb")
     notebook.sidebar(shown=False)
     assert notebook.cut_off() == []
-    assert not notebook.unsaved(), "a lesson that was only looked at"
+    assert not notebook.unsaved(), "a notebook that was only looked at"
 
 
 def test_a_wide_table_a_long_line_and_a_long_output_are_found(notebook, lab):
