@@ -462,7 +462,7 @@ class Interactive:
     def _look_ahead(self, moved: str) -> None:
         """Whoever has pressed a key of a number may press it again: the next picture is drawn while nobody waits."""
         row = self._places[moved]
-        if self._loop and isinstance(row, NumberRow) and row.further is not None:
+        if self._loop and self._loop.is_running() and isinstance(row, NumberRow) and row.further is not None:
             values = {**self.values, moved: row.further}
             values |= self.follow(moved, values)
             self._loop.call_soon_threadsafe(

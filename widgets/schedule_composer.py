@@ -47,6 +47,7 @@ SHAPES = (
     "one cycle",
     AS_TYPED,
 )
+_TITLES = ("Rate per update", "Step per sample", "Steps added up", "Minibatch size")
 # What a number may be meant for, and the schedule's minibatch_size that says so.
 MEANINGS = {"minibatch": 0, "sample": 1, "32 samples": 32}
 
@@ -324,9 +325,7 @@ class ScheduleComposer(Interactive):
         pairs = [style.subplots(2, width=352, height=350, sharex=True)[1] for _ in range(2)]
         self._panels = [*pairs[0], *pairs[1]]
         self._curves, self._others, self._dots = [], [], []
-        titles = ("Rate per update", "Step per sample", "Steps added up", "Minibatch size")
-        for number, (axes, title) in enumerate(zip(self._panels, titles, strict=True)):
-            axes.set(title=title, xlabel="samples seen" if number % 2 else "")
+        for number, (axes, title) in enumerate(zip(self._panels, _TITLES, strict=True)):
             axes.grid(axis="y")
             axes.locator_params(nbins=5)
             drawn = {"drawstyle": "default" if title == "Steps added up" else "steps-post"}
@@ -360,7 +359,14 @@ class ScheduleComposer(Interactive):
                 self._others[number].set_data(x, np.append(other, other[last]))
             self._dots[number].set_data([x[state.at]], [values[state.at]])
             highest = max(values.max(), other.max() if visible else 0)
-            axes.set(xlim=(0, end), ylim=(0, _ceiling(highest)))
+            top = _ceiling(highest)
+            axes.set(xlim=(0, end), ylim=(0, top))
+            (unit, told), (samples, counted) = _in_powers(top), _in_powers(end)
+            axes.yaxis.set_major_formatter(lambda value, _, unit=unit: f"{value / unit:g}")
+            axes.xaxis.set_major_formatter(lambda value, _, unit=samples: f"{value / unit:g}")
+            # y, since to find out that nothing lies above the axes takes a fifth of a drawing.
+            axes.set_title(_TITLES[number] + told, y=1.0)
+            axes.set_xlabel(f"samples seen{counted}" if number % 2 else "")
         self._legend.set_visible(state.differs)
         self._legend.get_texts()[0].set_text(f"if it were {state.other_meaning}")
         return [canvas.png() for canvas in self._canvases]
@@ -433,6 +439,19 @@ def _added_up(rates: np.ndarray) -> np.ndarray:
     [0.0, 1.0, 3.0]
     """
     return np.concatenate([[0.0], np.cumsum(rates)])
+
+
+def _in_powers(top: float) -> tuple[float, str]:
+    """The unit in which an axis up to there has short numbers, and how its title says so.
+
+    >>> _in_powers(3e-5), _in_powers(0.4)
+    ((1e-05, ', in 10⁻⁵'), (1.0, ''))
+    """
+    power = math.floor(math.log10(top))
+    return (1.0, "") if -2 < power < 4 else (10.0**power, f", in 10{str(power).translate(_RAISED)}")
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def _ceiling(highest: float) -> float:

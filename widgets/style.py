@@ -53,8 +53,6 @@ RC: dict[str, Any] = {
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlepad": 10,
-    # Where it would stand anyway: nothing has its ticks on top, and to find that out takes a fifth of a drawing.
-    "axes.titley": 1.0,
     "axes.titlecolor": INK,
     "axes.labelsize": 10,
     "axes.labelcolor": INK,

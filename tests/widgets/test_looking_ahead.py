@@ -3,6 +3,8 @@
 import asyncio
 import threading
 
+import pytest
+
 from widgets import style
 from widgets.base import Canvas, Interactive, Number, Pointer, Slider
 
@@ -166,7 +168,14 @@ async def test_another_screen_gets_pictures_of_its_own(widget, press):
     assert widget._shown == alone._shown
 
 
-def test_without_an_event_loop_nothing_is_drawn_ahead():
-    widget = Growing()
+async def a_widget():
+    return Growing()
+
+
+@pytest.mark.parametrize(
+    "make", [Growing, lambda: asyncio.run(a_widget())], ids=["without a loop", "whose loop is over"]
+)
+def test_without_a_running_loop_nothing_is_drawn_ahead(make):
+    widget = make()
     widget._fields["end"].value = 5
-    assert (widget._loop, widget.drawn) == (None, [4, 5])
+    assert widget.drawn == [4, 5]

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import unicodedata
 
 import numpy as np
 import pytest
@@ -125,6 +126,23 @@ def test_what_is_wrong_with_a_line_is_said_in_a_sentence(line, sizes, sentence):
     with pytest.raises(ValueError, match=sentence) as raised:
         schedule_state(line, sizes, sweep=9000, sweeps=9)
     assert str(raised.value)[-1] in ".?"
+
+
+@pytest.mark.parametrize("rate", [1e-5, 1e-4, 0.001, 0.004, 0.02, 0.3, 10.0])
+@pytest.mark.parametrize("sweep", [64, 1024, 100_000])
+def test_numbers_at_the_axes_have_room_and_titles_say_their_unit(rate, sweep):
+    composer = ScheduleComposer()
+    composer.set(rate=rate, sweep=sweep, sizes="512")
+    state = composer.state(**composer.values)
+    for axes, values in zip(composer._panels, (state.rates, state.steps, state.totals, state.sizes), strict=True):
+        _, _, power = axes.get_title(loc="left").partition(", in 10")
+        unit = 10.0 ** int(unicodedata.normalize("NFKC", power or "⁰").replace("−", "-"))
+        told = [float(label.get_text()) * unit for label in axes.get_yticklabels()]
+        assert told == pytest.approx(axes.get_yticks(), rel=1e-6, abs=0)
+        assert len([number for number in told if 0 < number <= 2.2 * values.max()]) >= 2
+        for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+            assert len(label.get_text()) <= 5
+        assert min(label.get_window_extent().x0 for label in axes.get_yticklabels()) >= 0
 
 
 def test_a_sweep_has_samples():
