@@ -324,6 +324,11 @@ class ScheduleComposer(Interactive):
     def _draw_axes(self) -> None:
         pairs = [style.subplots(2, width=352, height=350, sharex=True)[1] for _ in range(2)]
         self._panels = [*pairs[0], *pairs[1]]
+        for above, below in pairs:
+            # By hand: the numbers at the axes change, and find room on the left whatever they are.
+            above.figure.set_layout_engine("none")
+            above.set_position((0.13, 0.605, 0.835, 0.3))
+            below.set_position((0.13, 0.145, 0.835, 0.3))
         self._curves, self._others, self._dots = [], [], []
         for number, (axes, title) in enumerate(zip(self._panels, _TITLES, strict=True)):
             axes.grid(axis="y")
