@@ -54,7 +54,6 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import ipywidgets
-import numpy as np
 from matplotlib.axes import Axes
 
 from widgets import style
@@ -121,20 +120,14 @@ class Pointer:
     picture: int = 0
 
     def __post_init__(self) -> None:
-        # Now: the axes may soon have those of a picture that nobody sees yet.
-        object.__setattr__(self, "_limits", (self.axes.get_xlim(), self.axes.get_ylim()))
+        # Now: the axes may soon be drawn for a picture that nobody sees yet.
+        place = (self.axes.transAxes + self.axes.transData.inverted()).frozen()
+        object.__setattr__(self, "_place", place)
 
     def at(self, across: float, up: float) -> dict[str, float]:
         """The controls' values at a place, given as fractions of the axes' width and height; any scale will do."""
-        found = {}
-        for name, share, axis, limits in zip(
-            (self.x, self.y), (across, up), (self.axes.xaxis, self.axes.yaxis), self._limits, strict=True
-        ):
-            if name is not None:
-                scale = axis.get_transform()
-                low, high = scale.transform(np.array(limits))
-                found[name] = float(scale.inverted().transform(np.array([low + share * (high - low)]))[0])
-        return found
+        place = self._place.transform((across, up))
+        return {name: float(value) for name, value in zip((self.x, self.y), place, strict=True) if name is not None}
 
     def box(self) -> list[Any]:
         """Which picture, the axes' left, top, right and bottom as fractions of it, and the mouse's shape there."""
@@ -159,7 +152,7 @@ class _Seen(NamedTuple):
     boxes: list[list[Any]]
 
 
-# Seconds: a key that is held down and a handle that is dragged ask for the next picture sooner than that.
+# Seconds: first the page gets what is shown now.
 _BEFORE_LOOKING_AHEAD = 0.03
 
 
@@ -464,17 +457,18 @@ class Interactive:
         row = self._places[moved]
         if self._loop and self._loop.is_running() and isinstance(row, NumberRow) and row.further is not None:
             values = {**self.values, moved: row.further}
-            values |= self.follow(moved, values)
             self._loop.call_soon_threadsafe(
-                self._loop.call_later, _BEFORE_LOOKING_AHEAD, self._foresee, values, self._shown
+                self._loop.call_later, _BEFORE_LOOKING_AHEAD, self._foresee, moved, values, self._shown
             )
 
-    def _foresee(self, values: dict[str, Any], shown: tuple[Picture, str, str]) -> None:
+    def _foresee(self, moved: str, values: dict[str, Any], shown: tuple[Picture, str, str]) -> None:
         with _lock:
             if self._shown is not shown:
                 return  # The controls have moved again.
-            # What is refused is told when it is asked for.
-            with _drawn_for(int(self._pixels.value)), _prints() as printed, contextlib.suppress(ValueError):
+            # What is refused, or cannot be computed, is told when it is asked for.
+            if_wrong = contextlib.suppress(ValueError, ArithmeticError)
+            with _drawn_for(int(self._pixels.value)), _prints() as printed, if_wrong:
+                values |= self.follow(moved, values)
                 seen = self._look_at(self.state(**values))
                 self._foreseen = values, seen, printed.text()
 

@@ -22,7 +22,7 @@ def _decimals(number: float) -> int:
 
 
 class NumberRow(ipywidgets.HBox):
-    """A number's field, and its slider if it has one. `further` is where it comes to if it moves on as it just has."""
+    """A number's field, and its slider if it has one. `further` is where it comes to if it goes on by one step more."""
 
     further: float | None = None
 
@@ -61,17 +61,24 @@ class Number:
         field.add_class("gradschool-number")
         return field
 
+    def _steps(self, one: float, other: float) -> float:
+        """How many steps lie between two values."""
+        return abs(one - other) / self.step
+
     def _beyond(self, before: float, now: float) -> float:
         return 2 * now - before
 
     def _moves_on(self, row: NumberRow, moved: ipywidgets.Widget, field: ipywidgets.Widget) -> None:
-        """Let the row tell where it comes to, by what moves it."""
+        """Let the row tell where the number comes to next, by what moves it; after a leap nobody knows."""
 
         def look(change: Any) -> None:
             before, now = change["old"], change["new"]
-            end, further = field.max if now > before else field.min, self._beyond(before, now)
-            further = end if (further - end) * (now - before) >= 0 else self.nearest(further)
-            row.further = None if _same(further, self.nearest(now)) else further
+            row.further = None
+            if self._steps(before, now) < 1.5:
+                end, further = field.max if now > before else field.min, self._beyond(before, now)
+                further = end if (further - end) * (now - before) >= 0 else self.nearest(further)
+                if not (_same(further, now) or _same(further, self.nearest(now))):
+                    row.further = further
 
         moved.observe(look, names="value")
 
@@ -87,7 +94,7 @@ class Slider(Number):
     """A number with a slider, and beside it the field that names it.
 
     A logarithmic slider moves by factors: `step` is the factor, and what it gives is rounded to two digits,
-    or to three where the factor is below 1.1: each step is to give another number.
+    or to three where the factor is below 1.1: each step of the slider is to give another number.
 
     >>> Slider("rate", 0.1, 1e-4, 10.0, 10**0.05, logarithmic=True).nearest(0.033333)
     0.033
@@ -99,8 +106,7 @@ class Slider(Number):
         return float(f"{value:.{2 if self.step >= 1.1 else 3}g}") if self.logarithmic else super().nearest(value)
 
     def _steps(self, one: float, other: float) -> float:
-        """How many of the slider's steps lie between two values."""
-        return abs(math.log(one / other, self.step) if self.logarithmic else (one - other) / self.step)
+        return abs(math.log(one / other, self.step)) if self.logarithmic else super()._steps(one, other)
 
     def _beyond(self, before: float, now: float) -> float:
         return now * now / before if self.logarithmic else super()._beyond(before, now)

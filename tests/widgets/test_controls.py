@@ -169,16 +169,21 @@ def test_a_slider_reaches_limits_that_are_no_step():
     "control, moves, further",
     [
         (Slider("step", 5, 0, 10, 1), [6], 7),
-        (Slider("step", 5, 0, 10, 1), [9], 10),  # by four, and no further than the end
-        (Slider("step", 5, 0, 10, 1), [10], None),
+        (Slider("step", 8, 0, 10, 1), [9], 10),
+        (Slider("step", 9, 0, 10, 1), [10], None),
+        (Slider("step", 5, 0, 10, 1), [6, 8], None),  # a leap
         (Slider("step", 5, 0, 10, 1), [6, 5, 4], 3),
         (Slider("share", 0.5, 0.0, 1.0, 0.1), [0.6000000000000001], 0.7),
         (Slider("share", 0.0, 0.0, 0.25, 0.1), [0.1, 0.2], 0.25),
+        (Slider("share", 0.0, 0.0, 0.25, 0.1), [0.1, 0.2, 0.25], None),
         # The slider stands at 60.5 and 66.55 where the field says 60 and 67.
         (Slider("condition", 50.0, 1.0, 1000.0, 1.1, logarithmic=True), [55.0, 60.5, 66.55], 73.0),
         (Slider("condition", 50.0, 1.0, 1000.0, 1.1, logarithmic=True), [45.4545454545], 41.0),
         (Slider("condition", 900.0, 1.0, 1000.0, 1.1, logarithmic=True), [990.0], 1000.0),
+        (Slider("condition", 50.0, 1.0, 1000.0, 1.1, logarithmic=True), [51.0], 52.0),  # the key of its field
+        (Slider("condition", 50.0, 1.0, 1000.0, 1.1, logarithmic=True), [55.0, 500.0], None),
         (Number("half-life", 1.0, 0.0, 9.0, 0.5), [1.5], 2.0),
+        (Number("half-life", 1.0, 0.0, 9.0, 0.5), [math.nan], None),
     ],
 )
 def test_a_number_tells_where_it_comes_to_if_it_goes_on(control, moves, further):

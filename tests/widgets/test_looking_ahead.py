@@ -10,7 +10,7 @@ from widgets.base import Canvas, Interactive, Number, Pointer, Slider
 
 
 class Growing(Interactive):
-    """A line as long as the axes, which grow with it; 7 is printed, 8 is refused."""
+    """A line as long as the axes, which grow with it; 7 is printed, 8 is refused, 1 cannot be computed."""
 
     title = "Growing"
 
@@ -22,9 +22,11 @@ class Growing(Interactive):
         super().__init__()
 
     def controls(self):
-        return {"end": Slider("end", 4, 1, 10, 1), "twice": Number("twice", 8, 2, 20, 1)}
+        return {"end": Slider("end", 4, 1, 10, 1), "twice": Number("twice", 8, 2, 20, 2)}
 
     def follow(self, moved, values):
+        if values["end"] == 1:
+            raise ZeroDivisionError("end - 1")
         return {"twice": 2 * values["end"]} if moved == "end" else {"end": values["twice"] // 2}
 
     def state(self, *, end, twice):
@@ -55,7 +57,10 @@ def in_a_loop(check):
     """A test that runs in an event loop, as a cell does."""
 
     def run():
+        accidents = []
+
         async def main():
+            asyncio.get_running_loop().set_exception_handler(lambda _, context: accidents.append(context))
             widget = Growing()
             slider = widget._places["end"].children[-1]
 
@@ -68,6 +73,7 @@ def in_a_loop(check):
             await asyncio.wait_for(check(widget, press), timeout=30)
 
         asyncio.run(main())
+        assert accidents == []
 
     run.__name__ = check.__name__
     return run
@@ -121,10 +127,22 @@ async def test_presses_that_follow_at_once_are_not_delayed(widget, press):
 
 
 @in_a_loop
-async def test_at_the_end_there_is_nothing_to_draw(widget, press):
+async def test_first_the_page_gets_what_is_shown(widget, press):
+    waits = []
+    widget._loop.call_later = lambda wait, *_: waits.append(wait)
+    press(5)
+    await asyncio.sleep(0)
+    assert waits[0] > 0.01
+
+
+@in_a_loop
+async def test_after_a_leap_and_at_the_end_there_is_nothing_to_draw(widget, press):
+    press(9)
+    await rest()
+    assert widget.drawn == [4, 9]
     press(10)
     await rest()
-    assert widget.drawn == [4, 10]
+    assert widget.drawn == [4, 9, 10]
 
 
 @in_a_loop
@@ -135,6 +153,10 @@ async def test_what_is_refused_is_told_when_it_is_asked_for(widget, press):
     assert "must not be 8" not in widget.error and widget._shown[1] == "A line of 7."
     press(8)
     assert "Growing: end must not be 8." in widget.error
+    widget.set(end=3)
+    press(2)
+    await rest()
+    assert (widget.error, widget._shown[1]) == ("", "A line of 2.")
 
 
 @in_a_loop
@@ -149,23 +171,28 @@ async def test_what_is_printed_is_shown_with_its_picture(widget, press):
 
 @in_a_loop
 async def test_the_mouse_points_at_the_picture_that_is_shown(widget, press):
-    press(9)
+    press(5)
     await rest()
-    assert widget.axes.get_xlim() == (0, 10)
-    widget._pointed.value = "[0, 0.333, 0.5]"
-    assert widget.values["end"] == 3, "a third of 9"
+    assert widget.axes.get_xlim() == (0, 6)
+    widget._pointed.value = "[0, 0.68, 0.5]"
+    assert widget.values["end"] == 3, "two thirds of 5"
 
 
 @in_a_loop
 async def test_another_screen_gets_pictures_of_its_own(widget, press):
+    widget._pixels.value = "1"
     press(5)
     await rest()
-    widget._pixels.value = "1"
     press(6)
     alone = Growing()
     alone._pixels.value = "1"
     alone.set(end=6)
-    assert widget._shown == alone._shown
+    assert (widget._shown, widget.drawn.count(6)) == (alone._shown, 1)
+    await rest()
+    widget._pixels.value = alone._pixels.value = "2"
+    press(7)
+    alone.set(end=7)
+    assert (widget._shown, widget.drawn.count(7)) == (alone._shown, 2)
 
 
 async def a_widget():
