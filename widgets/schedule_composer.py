@@ -329,6 +329,10 @@ class ScheduleComposer(Interactive):
             above.figure.set_layout_engine("none")
             above.set_position((0.13, 0.605, 0.835, 0.3))
             below.set_position((0.13, 0.145, 0.835, 0.3))
+            for axes in (above, below):
+                # Else each drawing would measure all numbers to find out where the labels may stand.
+                axes.xaxis.set_label_coords(0.5, -0.26)
+                axes.yaxis.set_label_coords(0, 0.5)
         self._curves, self._others, self._dots = [], [], []
         for number, (axes, title) in enumerate(zip(self._panels, _TITLES, strict=True)):
             axes.grid(axis="y")
