@@ -123,6 +123,7 @@ class Pointer:
         # Now: the axes may soon be drawn for a picture that nobody sees yet.
         place = (self.axes.transAxes + self.axes.transData.inverted()).frozen()
         object.__setattr__(self, "_place", place)
+        object.__setattr__(self, "_box", self.axes.get_position())
 
     def at(self, across: float, up: float) -> dict[str, float]:
         """The controls' values at a place, given as fractions of the axes' width and height; any scale will do."""
@@ -131,7 +132,7 @@ class Pointer:
 
     def box(self) -> list[Any]:
         """Which picture, the axes' left, top, right and bottom as fractions of it, and the mouse's shape there."""
-        box = self.axes.get_position()
+        box = self._box
         cursor = "crosshair" if self.x and self.y else "ew-resize" if self.x else "ns-resize"
         edges = (box.x0, 1 - box.y1, box.x1, 1 - box.y0)
         return [self.picture, *(round(float(edge), 5) for edge in edges), cursor]
@@ -148,8 +149,6 @@ class _Seen(NamedTuple):
     table: Table | None
     code: str
     pointers: Sequence[Pointer]
-    # Of each pointer.
-    boxes: list[list[Any]]
 
 
 # Seconds: first the page gets what is shown now.
@@ -430,8 +429,8 @@ class Interactive:
             self._tell("", printed.text())
             self._picture.remove_class("gradschool-stale")
             image = image_html(seen.picture, seen.alt)
-            if seen.boxes:
-                boxes = html.escape(json.dumps(seen.boxes), quote=True)
+            if seen.pointers:
+                boxes = html.escape(json.dumps([pointer.box() for pointer in seen.pointers]), quote=True)
                 image = f'<div data-pointers="{boxes}">{image}</div>'
             self._pointers = seen.pointers
             self._picture.value = image
@@ -446,10 +445,15 @@ class Interactive:
             self._shown = seen[:3]
 
     def _look_at(self, state: Any) -> _Seen:
-        picture, pointers = self.picture(state), self.pointers(state)
         return _Seen(
-            *(picture, self.alt(state), self.status(state), self.details(state), self.formula(state)),
-            *(self.table(state), self.code(state), pointers, [pointer.box() for pointer in pointers]),
+            picture=self.picture(state),
+            alt=self.alt(state),
+            status=self.status(state),
+            details=self.details(state),
+            formula=self.formula(state),
+            table=self.table(state),
+            code=self.code(state),
+            pointers=self.pointers(state),
         )
 
     def _look_ahead(self, moved: str) -> None:

@@ -120,7 +120,6 @@ class Slider(Number):
 
     def build(self, label: dict[str, str]) -> Built:
         field, slider = self._field(label), self._slider()
-
         row = NumberRow([field, slider], layout={"align_items": "center", "width": "100%"})
         self._moves_on(row, slider, field)
 
