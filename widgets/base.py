@@ -55,6 +55,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import ipywidgets
 from matplotlib.axes import Axes
+from traitlets import TraitError
 
 from widgets import style
 from widgets.canvas import Canvas, pixel_ratio
@@ -337,7 +338,7 @@ class Interactive:
         """Move controls from code; the picture is drawn once.
 
         Raises:
-            ValueError: there is no control of that name, or `state` refuses the values.
+            ValueError: there is no control of that name, it takes no such value, or `state` refuses the values.
         """
         unknown = [name for name in values if name not in self._fields]
         if unknown:
@@ -346,10 +347,17 @@ class Interactive:
                 f"the controls are {', '.join(self._fields)}."
             )
         with _lock:
-            self._held = True
+            before, self._held = self.values, True
             try:
                 for name, value in values.items():
                     self._fields[name].value = value
+            except TraitError:
+                for each in values:
+                    self._fields[each].value = before[each]
+                options = getattr(self._controls[name], "options", ())
+                named = ", ".join(repr(option[1] if isinstance(option, tuple) else option) for option in options)
+                takes = f"there are {named}" if options else f"now it is {before[name]!r}"
+                raise ValueError(f"{type(self).__name__}.set: {name} cannot be {value!r}; {takes}.") from None
             finally:
                 self._held = False
             self._moved = values

@@ -178,7 +178,7 @@ def path_state(
     ([[1.0, 1.0], [0.75, 0.75], [0.5, 0.5]], None)
     """
     if surface not in SHOWN:
-        raise ValueError(f"path_state: surface must be one of {', '.join(SHOWN)}; got {surface!r}.")
+        raise ValueError(f"path_state: surface must be one of {', '.join(map(repr, SHOWN))}; got {surface!r}.")
     if not 1 <= condition < np.inf:
         raise ValueError(f"path_state: condition must be at least 1; got {condition}.")
     if not all(abs(number) < FAR for number in start):
@@ -219,10 +219,12 @@ class FormulaPath(Interactive):
     title = "Type a rule, see its path"
 
     def __init__(self, example: str = "momentum", surface: str = "quadratic", condition: float = 50.0) -> None:
+        if example not in EXAMPLES:
+            raise ValueError(f"FormulaPath: there is no example {example!r}; there are {', '.join(EXAMPLES)}.")
         self._example = example
         rule, plain = EXAMPLES[example], EXAMPLES["SGD"]
         self._start = path_state(
-            *(rule.text, surface, condition, SURFACES[surface].start),
+            *(rule.text, surface, condition, SURFACES[surface].start if surface in SURFACES else (0.0, 0.0)),
             *(rule.rate_on(surface), plain.rate_on(surface)),
         )
         self._draw_axes()

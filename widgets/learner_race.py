@@ -79,8 +79,8 @@ class LearnerRace(Interactive):
         shown: Sequence[str] = ("sgd", "momentum_sgd", "adagrad", "adam", "adadelta"),
         chosen: str = "adam",
     ) -> None:
-        rates = (float(rate),) * len(NAMES)
-        self._start = race_state(surface, condition, SURFACES[surface].start, rates, shown, chosen, step=25)
+        begin = SURFACES[surface].start if surface in SURFACES else (0.0, 0.0)  # which race_state refuses
+        self._start = race_state(surface, condition, begin, (rate,) * len(NAMES), shown, chosen, step=25)
         self._draw_axes()
         super().__init__()
 

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -300,12 +301,12 @@ def race_state(
     (('sgd', 'adam'), [0.95, 0.5], [-0.0475, -0.25])
     """
     if surface not in SURFACES:
-        raise ValueError(f"race_state: surface must be one of {', '.join(SURFACES)}; got {surface!r}.")
+        raise ValueError(f"race_state: surface must be one of {', '.join(map(repr, SURFACES))}; got {surface!r}.")
     if not 1 <= condition < math.inf:
         raise ValueError(f"race_state: condition must be at least 1; got {condition}.")
     if not all(abs(number) < FAR for number in start):
         raise ValueError(f"race_state: start must be two numbers below {FAR:g}; got {start}.")
-    if len(rates) != len(NAMES) or not all(0 < rate < math.inf for rate in rates):
+    if len(rates) != len(NAMES) or not all(isinstance(rate, Real) and 0 < rate < math.inf for rate in rates):
         raise ValueError(f"race_state: rates must be {len(NAMES)} numbers above 0; got {rates}.")
     for name in (*shown, chosen):
         if name not in NAMES:
@@ -314,7 +315,7 @@ def race_state(
         raise ValueError(f"race_state: step must be 0 to {STEPS}; got {step}.")
     if not SURFACES[surface].conditioned:
         condition = 1.0  # so that what has run under another one is found
-    by_name = dict(zip(NAMES, rates, strict=True))
+    by_name = dict(zip(NAMES, map(float, rates), strict=True))
     taking_part = tuple(name for name in NAMES if name in shown or name == chosen)
     found = runs(surface, condition, start, {name: by_name[name] for name in taking_part})
     run = found[chosen]

@@ -1,5 +1,6 @@
 """The base class without a browser: what is shown, said and raised when controls move."""
 
+import re
 import subprocess
 import sys
 import threading
@@ -154,6 +155,22 @@ def test_an_accident_is_shown_and_raised_even_in_a_callback(multiply):
 def test_an_unknown_control_is_named(multiply):
     with pytest.raises(ValueError, match="there is no control 'y'; the controls are x, times, sign, loud, note"):
         multiply.set(y=1)
+
+
+@pytest.mark.parametrize(
+    "values, sentence",
+    [
+        ({"x": 3.0, "sign": 7}, "Multiply.set: sign cannot be 7; there are 1, -1."),
+        ({"times": 3, "x": "three"}, "Multiply.set: x cannot be 'three'; now it is 1.0."),
+    ],
+)
+def test_a_value_that_a_control_does_not_take_changes_nothing(multiply, values, sentence):
+    before = multiply.values
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        multiply.set(**values)
+    assert multiply.values == before
+    multiply.set(x=2.0)
+    assert multiply._shown[1] == "The number 4."
 
 
 def test_prints_are_shown_and_those_of_other_threads_pass(multiply, capsys):

@@ -108,6 +108,13 @@ def test_what_is_refused(wrong, sentence):
         state(**wrong)
 
 
+def test_a_widget_that_cannot_be_is_refused_in_a_sentence():
+    with pytest.raises(ValueError, match="FormulaPath: there is no example 'Adadelta'; there are SGD, momentum, "):
+        FormulaPath("Adadelta")
+    with pytest.raises(ValueError, match="surface must be one of 'quadratic', 'quadratic, turned', 'Rosenbrock'; got"):
+        FormulaPath(surface="hill")
+
+
 @pytest.fixture
 def widget():
     return FormulaPath()

@@ -193,7 +193,7 @@ def test_the_angle_between_step_and_slope():
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"surface": "flat"}, "surface must be one of quadratic"),
+        ({"surface": "flat"}, "surface must be one of 'quadratic'"),
         ({"condition": 0.5}, "condition must be at least 1"),
         ({"start": (math.nan, 1.0)}, "start must be two numbers"),
         ({"rates": [0.1]}, "rates must be 10 numbers above 0"),
@@ -214,6 +214,19 @@ def test_what_cannot_be_is_refused_in_a_sentence(changed, said):
     }
     with pytest.raises(ValueError, match=said):
         race_state(**{**asked, **changed})
+
+
+@pytest.mark.parametrize(
+    "asked, said",
+    [
+        ({"surface": "hill"}, "surface must be one of 'quadratic', 'quadratic, turned', "),
+        ({"rate": "fast"}, "rates must be 10 numbers above 0; got \\('fast', "),
+        ({"shown": ["lion"]}, "there is no learner 'lion'"),
+    ],
+)
+def test_a_widget_that_cannot_be_is_refused_in_a_sentence(asked, said):
+    with pytest.raises(ValueError, match=said):
+        LearnerRace(**asked)
 
 
 @given(st.lists(st.floats(-0.5, 1.5), min_size=1, max_size=10))
